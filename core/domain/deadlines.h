@@ -1,0 +1,50 @@
+// Deadlines: when something is due, and which deadline of a return comes next.
+#pragma once
+
+#include <optional>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "aftersales/v1/channel.pb.h"
+#include "aftersales/v1/deadline.pb.h"
+#include "aftersales/v1/policy.pb.h"
+#include "aftersales/v1/return.pb.h"
+
+namespace aftersales {
+
+// +hours as so many seconds: weekends, holidays and DST make no difference.
+absl::Time ResponseDue(absl::Time requested_at, const v1::Policy& policy);
+// In time at exactly `due`, late one microsecond after.
+bool InTime(absl::Time met_at, absl::Time due);
+// End of the n-th business (or calendar) day after the local day of `received_at`.
+absl::Time RefundDue(absl::Time received_at, const v1::Channel& channel, const v1::Policy& policy);
+absl::Time ReceiptDue(absl::Time delivered_at, const v1::Channel& channel,
+                      const v1::Policy& policy);
+// First and last local day on which an FBA reimbursement may be claimed.
+struct ClaimWindow {
+  absl::CivilDay opens, closes;
+};
+ClaimWindow FbaClaimWindow(absl::CivilDay refunded_on, const v1::Policy& policy);
+// Last day of the return window, counted on the local delivery date, and the instant it closes.
+struct ReturnWindow {
+  absl::CivilDay delivered_on, last_day;
+  absl::Time closes_at;  // first instant after the last day
+};
+ReturnWindow ReturnWindowOf(absl::Time delivered_at, absl::TimeZone zone, int days);
+
+// Starts, meets or cancels a deadline of a return; at most one of a kind is open.
+void StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start, absl::Time due);
+void MeetDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time at);
+void CancelDeadline(v1::Return* state, v1::Deadline::Kind kind);
+const v1::Deadline* OpenDeadline(const v1::Return& state, v1::Deadline::Kind kind);
+
+// The earliest open deadline that a person has to meet: RETURN_RESPONSE, RECEIPT, REFUND,
+// MANUAL_ACTION. Null when nothing waits.
+const v1::Deadline* NextForPerson(const v1::Return& state);
+// The earliest open deadline at which the clock acts: RETURN_BY (+ nothing), AUTO_CLOSE.
+const v1::Deadline* NextForClock(const v1::Return& state);
+
+// Turns stored RUNNING into BREACHED where `now` is past due; for answers, never for storing.
+void PresentDeadlines(absl::Time now, v1::Return* state);
+
+}  // namespace aftersales

@@ -1,0 +1,349 @@
+#include "core/domain/order_merge.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/numeric/int128.h"
+#include "absl/strings/match.h"
+#include "core/domain/calendar.h"
+#include "core/domain/metrics.h"
+#include "core/domain/money.h"
+#include "core/status/refusal.h"
+#include "core/status/text.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+
+namespace aftersales {
+namespace {
+
+constexpr int kMaxLines = 1000;
+constexpr int32_t kMaxUnits = 1'000'000;
+
+absl::Status Missing(std::string_view field, std::string_view what) {
+  return InvalidField(field, "MISSING_FIELD", Cat(field, " is missing; give ", what));
+}
+
+std::string Path(std::string_view field, std::string_view name) {
+  return field.empty() ? std::string(name) : Cat(field, ".", name);
+}
+
+// Gives an amount the order's currency where it names none, and checks it.
+absl::Status NormalizeMoney(std::string_view field, const std::string& currency,
+                            v1::Money* amount) {
+  if (amount->currency_code().empty()) amount->set_currency_code(currency);
+  if (amount->currency_code() != currency) {
+    return InvalidField(field, "MIXED_CURRENCIES",
+                        Cat(field, " is in `", amount->currency_code(), "` but the order is in ",
+                            currency, "; an order has one currency"));
+  }
+  if (amount->minor_units() < 0) {
+    return InvalidField(field, "NEGATIVE_AMOUNT",
+                        Cat(field, " is ", money::Format(*amount), "; give at least 0"));
+  }
+  return absl::OkStatus();
+}
+
+bool IsCancelled(const v1::Order& order, const v1::OrderLine& line) {
+  return order.status() == v1::Order::STATUS_CANCELLED ||
+         absl::StartsWithIgnoreCase(line.external_status(), "cancel");
+}
+
+absl::Status NormalizeLine(std::string_view field, const v1::Order& order, v1::OrderLine* line) {
+  if (line->sku().empty()) return Missing(Path(field, "sku"), "the seller's SKU");
+  // A cancelled line is reported with no units left.
+  const int32_t least = IsCancelled(order, *line) ? 0 : 1;
+  if (line->quantity() < least || line->quantity() > kMaxUnits) {
+    return InvalidField(Path(field, "quantity"), "BAD_QUANTITY",
+                        Cat("quantity is ", line->quantity(), "; give ", least, " to ", kMaxUnits));
+  }
+  if (line->quantity_shipped() < 0 || line->quantity_shipped() > line->quantity()) {
+    return InvalidField(Path(field, "quantity_shipped"), "BAD_QUANTITY",
+                        Cat("quantity_shipped is ", line->quantity_shipped(),
+                            "; give 0 to the quantity, ", line->quantity()));
+  }
+  if (line->referral_bp() < 0 || line->referral_bp() > 10000) {
+    return InvalidField(
+        Path(field, "referral_bp"), "OUT_OF_RANGE",
+        Cat("referral_bp is ", line->referral_bp(), "; give basis points, 0 to 10000"));
+  }
+  struct Amount {
+    bool present;
+    std::string_view name;
+    v1::Money* (v1::OrderLine::*get)();
+  };
+  const Amount amounts[] = {
+      {line->has_item_total(), "item_total", &v1::OrderLine::mutable_item_total},
+      {line->has_tax_total(), "tax_total", &v1::OrderLine::mutable_tax_total},
+      {line->has_shipping_total(), "shipping_total", &v1::OrderLine::mutable_shipping_total},
+      {line->has_shipping_tax(), "shipping_tax", &v1::OrderLine::mutable_shipping_tax},
+  };
+  for (const Amount& amount : amounts) {
+    if (!amount.present) continue;
+    absl::Status status =
+        NormalizeMoney(Path(field, amount.name), order.currency_code(), (line->*amount.get)());
+    if (!status.ok()) return status;
+  }
+  if (line->line_id().empty()) {
+    line->set_line_id(line->external_item_id().empty() ? line->sku() : line->external_item_id());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NormalizeTotals(std::string_view field, v1::Order* order) {
+  struct Amount {
+    bool present;
+    std::string_view name;
+    v1::Money* (v1::Order::*get)();
+  };
+  const Amount amounts[] = {
+      {order->has_shipping_total(), "shipping_total", &v1::Order::mutable_shipping_total},
+      {order->has_shipping_tax(), "shipping_tax", &v1::Order::mutable_shipping_tax},
+      {order->has_free_shipping_notional(), "free_shipping_notional",
+       &v1::Order::mutable_free_shipping_notional},
+      {order->has_captured_total(), "captured_total", &v1::Order::mutable_captured_total},
+  };
+  for (const Amount& amount : amounts) {
+    if (!amount.present) continue;
+    absl::Status status =
+        NormalizeMoney(Path(field, amount.name), order->currency_code(), (order->*amount.get)());
+    if (!status.ok()) return status;
+  }
+
+  const bool on_top = order->tax_mode() == v1::TAX_MODE_EXCLUSIVE;
+  absl::int128 items = 0;
+  absl::int128 shipping = 0;
+  absl::int128 shipping_tax = 0;
+  bool by_line = false;
+  for (const v1::OrderLine& line : order->lines()) {
+    items += line.item_total().minor_units();
+    if (on_top) items += line.tax_total().minor_units();
+    shipping += line.shipping_total().minor_units();
+    shipping_tax += line.shipping_tax().minor_units();
+    by_line = by_line || line.has_shipping_total();
+  }
+  if (!by_line || order->has_shipping_total()) shipping = order->shipping_total().minor_units();
+  if (!by_line || order->has_shipping_tax()) shipping_tax = order->shipping_tax().minor_units();
+  absl::int128 captured = items + shipping;
+  if (on_top) captured += shipping_tax;
+  if (captured > std::numeric_limits<int64_t>::max() ||
+      shipping > std::numeric_limits<int64_t>::max() ||
+      shipping_tax > std::numeric_limits<int64_t>::max()) {
+    return InvalidField(Path(field, "lines"), "AMOUNT_OVERFLOW",
+                        "the amounts of the order add up to more than an amount can hold");
+  }
+  if (by_line && !order->has_shipping_total()) {
+    *order->mutable_shipping_total() =
+        money::Make(static_cast<int64_t>(shipping), order->currency_code());
+  }
+  if (by_line && !order->has_shipping_tax() && shipping_tax != 0) {
+    *order->mutable_shipping_tax() =
+        money::Make(static_cast<int64_t>(shipping_tax), order->currency_code());
+  }
+  if (!order->has_captured_total()) {
+    *order->mutable_captured_total() =
+        money::Make(static_cast<int64_t>(captured), order->currency_code());
+  }
+  return absl::OkStatus();
+}
+
+v1::OrderLine* FindLine(const v1::OrderLine& reported, v1::Order* order) {
+  if (!reported.external_item_id().empty()) {
+    for (v1::OrderLine& line : *order->mutable_lines()) {
+      if (line.external_item_id() == reported.external_item_id()) return &line;
+    }
+  }
+  for (v1::OrderLine& line : *order->mutable_lines()) {
+    if (line.sku() != reported.sku()) continue;
+    // Two lines of one SKU are told apart by their item ids, where both have one.
+    if (!line.external_item_id().empty() && !reported.external_item_id().empty()) continue;
+    return &line;
+  }
+  return nullptr;
+}
+
+// What `from` says replaces what `to` says, message by message: plain MergeFrom would keep the old
+// units of an amount that became 0.
+void Overlay(const google::protobuf::Message& from, google::protobuf::Message* to) {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  from.GetReflection()->ListFields(from, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    if (!field->is_repeated() &&
+        field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
+      to->GetReflection()->ClearField(to, field);
+    }
+  }
+  to->MergeFrom(from);
+}
+
+void MergeLine(const v1::OrderLine& reported, v1::OrderLine* line) {
+  v1::OrderLine merged = reported;
+  // An id that returns and refunds refer to never changes.
+  if (!line->line_id().empty()) merged.set_line_id(line->line_id());
+  // What was shipped stays shipped: a report without the figure shows 0.
+  merged.set_quantity_shipped(std::max(line->quantity_shipped(), reported.quantity_shipped()));
+  Overlay(merged, line);
+  line->set_quantity_shipped(std::min(line->quantity_shipped(), line->quantity()));
+}
+
+int Progress(v1::Order::Status status) { return static_cast<int>(status); }
+
+void MergeDefects(const v1::Order& reported, v1::Order* order) {
+  for (const v1::Defect& defect : reported.defects()) {
+    // A claim, chargeback or feedback is reported again as it moves on; there is one of each.
+    auto same =
+        std::find_if(order->mutable_defects()->begin(), order->mutable_defects()->end(),
+                     [&](const v1::Defect& known) { return known.kind() == defect.kind(); });
+    if (same != order->mutable_defects()->end()) {
+      *same = defect;
+    } else {
+      *order->add_defects() = defect;
+    }
+  }
+}
+
+// The first confirmation counts. One known only by day stands as the first instant of that day, so
+// that it is late from the day after the ship-by day.
+void MergeConfirmation(const v1::Shipment& shipment, absl::TimeZone zone, v1::Order* order) {
+  if (!shipment.has_confirmed_at() && !shipment.has_shipped_at()) return;
+  absl::Time confirmed = calendar::FromProto(shipment.has_confirmed_at() ? shipment.confirmed_at()
+                                                                         : shipment.shipped_at());
+  if (shipment.shipped_at_day_only()) {
+    confirmed = calendar::StartOfDay(calendar::LocalDay(confirmed, zone), zone);
+  }
+  if (!order->has_ship_confirmed_at() ||
+      confirmed < calendar::FromProto(order->ship_confirmed_at())) {
+    *order->mutable_ship_confirmed_at() = calendar::ToProto(confirmed);
+  }
+}
+
+}  // namespace
+
+absl::Status NormalizeOrder(const v1::Channel& channel, std::string_view field, v1::Order* order) {
+  if (order->external_id().empty()) {
+    return Missing(Path(field, "external_id"), "the channel's order id");
+  }
+  if (order->fulfillment() == v1::FULFILLMENT_UNSPECIFIED) {
+    return Missing(Path(field, "fulfillment"), "FULFILLMENT_MFN or FULFILLMENT_AFN");
+  }
+  if (!order->has_placed_at()) return Missing(Path(field, "placed_at"), "when it was placed");
+  if (order->lines_size() == 0) return Missing(Path(field, "lines"), "at least one line");
+  if (order->lines_size() > kMaxLines) {
+    return InvalidField(
+        Path(field, "lines"), "TOO_MANY_LINES",
+        Cat("the order has ", order->lines_size(), " lines; at most ", kMaxLines, " are kept"));
+  }
+  order->set_channel(channel.name());
+  if (order->currency_code().empty()) order->set_currency_code(channel.currency_code());
+  if (!money::IsCurrencyCode(order->currency_code())) {
+    return InvalidField(
+        Path(field, "currency_code"), "BAD_CURRENCY",
+        Cat("`", order->currency_code().substr(0, 16), "` is not an ISO 4217 code such as USD"));
+  }
+  if (order->tax_mode() == v1::TAX_MODE_UNSPECIFIED) order->set_tax_mode(channel.tax_mode());
+
+  std::set<std::string_view> ids;
+  for (int i = 0; i < order->lines_size(); ++i) {
+    const std::string path = Path(field, Cat("lines[", i, "]"));
+    absl::Status status = NormalizeLine(path, *order, order->mutable_lines(i));
+    if (!status.ok()) return status;
+    if (!ids.insert(order->lines(i).line_id()).second) {
+      return InvalidField(Path(path, "line_id"), "DUPLICATE_LINE",
+                          Cat("two lines have the id `", order->lines(i).line_id(),
+                              "`; give each its own line_id"));
+    }
+  }
+  absl::Status totals = NormalizeTotals(field, order);
+  if (!totals.ok()) return totals;
+  order->set_defective(metrics::IsDefective(*order));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> MergeReportedOrder(const v1::Channel& channel, const v1::Order& reported,
+                                        v1::Order* stored) {
+  if (reported.has_last_updated_at() && stored->has_last_updated_at() &&
+      calendar::FromProto(reported.last_updated_at()) <
+          calendar::FromProto(stored->last_updated_at())) {
+    return false;
+  }
+  const std::string before = stored->SerializeAsString();
+  const bool first = stored->lines_size() == 0;
+  v1::Order merged = *stored;
+  v1::Order head = reported;
+  head.clear_lines();
+  head.clear_defects();
+  head.clear_name();
+  head.clear_etag();
+  head.clear_create_time();
+  head.clear_update_time();
+  head.clear_shipping_total();
+  head.clear_shipping_tax();
+  // Without a time of its own a report cannot take back what was shipped or cancelled.
+  if (!first && !reported.has_last_updated_at() &&
+      Progress(reported.status()) < Progress(stored->status())) {
+    head.clear_status();
+  }
+  // The first confirmation counts; later ones only correct the parcel.
+  if (stored->has_ship_confirmed_at() && head.has_ship_confirmed_at() &&
+      calendar::FromProto(stored->ship_confirmed_at()) <
+          calendar::FromProto(head.ship_confirmed_at())) {
+    head.clear_ship_confirmed_at();
+  }
+  if (stored->name().empty()) head.set_name(reported.name());
+  Overlay(head, &merged);
+  MergeDefects(reported, &merged);
+
+  bool by_line = false;
+  for (const v1::OrderLine& row : reported.lines()) {
+    v1::OrderLine* line = FindLine(row, &merged);
+    if (line == nullptr) line = merged.add_lines();
+    MergeLine(row, line);
+    by_line = by_line || row.has_shipping_total();
+  }
+  if (by_line) {
+    merged.clear_shipping_total();
+    merged.clear_shipping_tax();
+  }
+  if (reported.has_shipping_total()) {
+    *merged.mutable_shipping_total() = reported.shipping_total();
+  }
+  if (reported.has_shipping_tax()) *merged.mutable_shipping_tax() = reported.shipping_tax();
+  if (!reported.has_captured_total()) merged.clear_captured_total();
+
+  absl::Status status = NormalizeOrder(channel, "", &merged);
+  if (!status.ok()) return status;
+  if (merged.SerializeAsString() == before) return false;
+  *stored = std::move(merged);
+  return true;
+}
+
+bool MergeShipments(std::span<const v1::Shipment> shipments, absl::TimeZone zone,
+                    v1::Order* order) {
+  const std::string before = order->SerializeAsString();
+  for (const v1::Shipment& shipment : shipments) MergeConfirmation(shipment, zone, order);
+  int64_t ordered = 0;
+  int64_t shipped = 0;
+  for (v1::OrderLine& line : *order->mutable_lines()) {
+    int64_t units = 0;
+    for (const v1::Shipment& shipment : shipments) {
+      const bool carries = shipment.external_item_id().empty() ||
+                           line.external_item_id() == shipment.external_item_id();
+      if (carries) units += shipment.quantity() > 0 ? shipment.quantity() : line.quantity();
+    }
+    const auto most = static_cast<int32_t>(std::min<int64_t>(units, line.quantity()));
+    line.set_quantity_shipped(std::max(line.quantity_shipped(), most));
+    ordered += line.quantity();
+    shipped += line.quantity_shipped();
+  }
+  if (order->status() != v1::Order::STATUS_CANCELLED && shipped > 0) {
+    order->set_status(shipped >= ordered ? v1::Order::STATUS_SHIPPED
+                                         : v1::Order::STATUS_PARTIALLY_SHIPPED);
+  }
+  return order->SerializeAsString() != before;
+}
+
+}  // namespace aftersales

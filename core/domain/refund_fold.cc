@@ -1,0 +1,99 @@
+#include "core/domain/refund_fold.h"
+
+namespace aftersales {
+namespace {
+
+bool IsFinal(v1::Refund::Status status) {
+  return status == v1::Refund::STATUS_SUCCEEDED || status == v1::Refund::STATUS_CANCELLED;
+}
+
+void Approve(const v1::RefundApproved& fact, v1::Refund* state) {
+  // What the store keeps beside the fold survives it.
+  const v1::Refund before = *state;
+  *state = fact.refund();
+  state->set_status(v1::Refund::STATUS_APPROVED);
+  if (!before.name().empty()) state->set_name(before.name());
+  state->set_etag(before.etag());
+  if (before.has_create_time()) *state->mutable_create_time() = before.create_time();
+  if (before.has_update_time()) *state->mutable_update_time() = before.update_time();
+}
+
+void Succeed(const v1::Event& fact, v1::Refund* state) {
+  const v1::RefundSucceeded& body = fact.refund_succeeded();
+  state->set_status(v1::Refund::STATUS_SUCCEEDED);
+  if (!body.external_refund_id().empty()) {
+    state->set_external_refund_id(body.external_refund_id());
+  }
+  if (!body.proof().empty()) state->set_proof(body.proof());
+  *state->mutable_succeeded_at() = fact.occurred_at();
+  state->clear_failure();
+  state->clear_manual_action();
+  state->clear_due_at();
+}
+
+}  // namespace
+
+void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
+  switch (fact.body_case()) {
+    case v1::Event::kRefundApproved:
+      if (state->status() == v1::Refund::STATUS_UNSPECIFIED) {
+        Approve(fact.refund_approved(), state);
+      }
+      return;
+    case v1::Event::kRefundSucceeded:
+      // A proof of payment overturns a failure and an unknown outcome, but nothing final.
+      if (!IsFinal(state->status())) Succeed(fact, state);
+      return;
+    default:
+      break;
+  }
+  if (IsFinal(state->status())) return;
+  switch (fact.body_case()) {
+    case v1::Event::kRefundSubmitted:
+      // A new try of a failed refund reserves its money again.
+      state->set_status(v1::Refund::STATUS_SUBMITTED);
+      state->clear_failure();
+      return;
+    case v1::Event::kRefundAwaitsPerson:
+      // Nothing was handed over after all: the plugin said that a person has to do it.
+      state->set_status(v1::Refund::STATUS_APPROVED);
+      *state->mutable_manual_action() = fact.refund_awaits_person().action();
+      *state->mutable_due_at() = fact.refund_awaits_person().due_at();
+      return;
+    case v1::Event::kRefundFailed:
+      state->set_status(v1::Refund::STATUS_FAILED);
+      state->set_failure(fact.refund_failed().reason());
+      state->clear_manual_action();
+      state->clear_due_at();
+      return;
+    case v1::Event::kRefundOutcomeUnknown:
+      state->set_status(v1::Refund::STATUS_UNKNOWN);
+      state->set_failure(fact.refund_outcome_unknown().reason());
+      *state->mutable_due_at() = fact.refund_outcome_unknown().due_at();
+      return;
+    case v1::Event::kRefundCancelled:
+      // Only what was never handed over can be taken back.
+      if (state->status() == v1::Refund::STATUS_APPROVED ||
+          state->status() == v1::Refund::STATUS_FAILED) {
+        state->set_status(v1::Refund::STATUS_CANCELLED);
+        state->clear_manual_action();
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+bool HoldsMoney(v1::Refund::Status status) {
+  switch (status) {
+    case v1::Refund::STATUS_APPROVED:
+    case v1::Refund::STATUS_SUBMITTED:
+    case v1::Refund::STATUS_UNKNOWN:
+    case v1::Refund::STATUS_SUCCEEDED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace aftersales

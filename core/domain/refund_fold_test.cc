@@ -1,0 +1,113 @@
+#include "core/domain/refund_fold.h"
+
+#include "gtest/gtest.h"
+
+namespace aftersales {
+namespace {
+
+class RefundFold : public testing::Test {
+ protected:
+  void Approve() {
+    v1::Event fact;
+    v1::Refund* refund = fact.mutable_refund_approved()->mutable_refund();
+    refund->set_effect_id("e1");
+    refund->mutable_total()->set_minor_units(3894);
+    ApplyRefundFact(fact, &state_);
+  }
+  void Submit() {
+    v1::Event fact;
+    fact.mutable_refund_submitted()->set_attempt(1);
+    ApplyRefundFact(fact, &state_);
+  }
+  void Succeed(const char* id = "p1") {
+    v1::Event fact;
+    fact.mutable_occurred_at()->set_seconds(1);
+    fact.mutable_refund_succeeded()->set_external_refund_id(id);
+    ApplyRefundFact(fact, &state_);
+  }
+  void Fail() {
+    v1::Event fact;
+    fact.mutable_refund_failed()->set_reason("no funds");
+    ApplyRefundFact(fact, &state_);
+  }
+  void Lose() {
+    v1::Event fact;
+    fact.mutable_refund_outcome_unknown()->set_reason("timeout");
+    ApplyRefundFact(fact, &state_);
+  }
+  void Cancel() {
+    v1::Event fact;
+    fact.mutable_refund_cancelled();
+    ApplyRefundFact(fact, &state_);
+  }
+  v1::Refund state_;
+};
+
+TEST_F(RefundFold, GoesFromDecisionToPayment) {
+  state_.set_name("sellers/acme/refunds/r1");
+  Approve();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(state_.name(), "sellers/acme/refunds/r1");
+  EXPECT_EQ(state_.effect_id(), "e1");
+  Submit();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUBMITTED);
+  Succeed();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(state_.external_refund_id(), "p1");
+  EXPECT_EQ(state_.succeeded_at().seconds(), 1);
+}
+
+TEST_F(RefundFold, PaymentIsFinal) {
+  Approve();
+  Submit();
+  Succeed();
+  const std::string paid = state_.SerializeAsString();
+  Fail();
+  Lose();
+  Cancel();
+  Submit();
+  Succeed("p2");
+  EXPECT_EQ(state_.SerializeAsString(), paid);
+}
+
+TEST_F(RefundFold, UnknownIsSettledEitherWayAndHoldsMoneyUntilThen) {
+  Approve();
+  Submit();
+  Lose();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_UNKNOWN);
+  EXPECT_TRUE(HoldsMoney(state_.status()));
+  Fail();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_FAILED);
+  EXPECT_FALSE(HoldsMoney(state_.status()));
+  Succeed();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_TRUE(state_.failure().empty());
+}
+
+TEST_F(RefundFold, OnlyWhatWasNotHandedOverCanBeTakenBack) {
+  Approve();
+  Submit();
+  Cancel();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUBMITTED);
+  state_.Clear();
+  Approve();
+  Cancel();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_CANCELLED);
+  Submit();
+  Succeed();
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_CANCELLED);
+}
+
+TEST_F(RefundFold, WaitsForAPersonWhereThereIsNoApi) {
+  Approve();
+  v1::Event fact;
+  fact.mutable_refund_awaits_person()->mutable_action()->set_title("Refund in Seller Central");
+  ApplyRefundFact(fact, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(state_.manual_action().title(), "Refund in Seller Central");
+  Succeed();
+  EXPECT_FALSE(state_.has_manual_action());
+}
+
+}  // namespace
+}  // namespace aftersales

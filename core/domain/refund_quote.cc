@@ -1,0 +1,533 @@
+#include "core/domain/refund_quote.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/numeric/int128.h"
+#include "core/domain/costs.h"
+#include "core/domain/money.h"
+#include "core/domain/reasons.h"
+#include "core/domain/refund_fold.h"
+#include "core/status/refusal.h"
+#include "core/status/text.h"
+
+namespace aftersales {
+namespace {
+
+constexpr int64_t kWholeBp = 10000;
+
+bool IsWrong(v1::Condition condition) {
+  return condition == v1::CONDITION_WRONG_ITEM || condition == v1::CONDITION_EMPTY_BOX;
+}
+
+int LineIndex(const v1::Order& order, std::string_view line_id) {
+  for (int i = 0; i < order.lines_size(); ++i) {
+    if (order.lines(i).line_id() == line_id) return i;
+  }
+  return -1;
+}
+
+const v1::ReturnItem* ItemOfLine(const v1::Return* state, std::string_view line_id) {
+  if (state == nullptr) return nullptr;
+  for (const v1::ReturnItem& item : state->items()) {
+    if (item.line_id() == line_id) return &item;
+  }
+  return nullptr;
+}
+
+v1::ReturnReason ReasonOfItem(const v1::ReturnItem& item) {
+  return item.inspected_reason() != v1::RETURN_REASON_UNSPECIFIED ? item.inspected_reason()
+                                                                  : item.buyer_reason();
+}
+
+bool IsReturnless(const v1::Return& state) {
+  return state.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS;
+}
+
+// Captured total of an order; what its parts add up to when the channel does not say it.
+int64_t CapturedUnits(const v1::Order& order) {
+  if (order.has_captured_total()) return order.captured_total().minor_units();
+  absl::int128 sum = 0;
+  const bool on_top = order.tax_mode() == v1::TAX_MODE_EXCLUSIVE;
+  bool by_line = false;
+  for (const v1::OrderLine& line : order.lines()) {
+    sum += line.item_total().minor_units();
+    if (on_top) sum += line.tax_total().minor_units();
+    by_line = by_line || line.has_shipping_total();
+  }
+  if (by_line && !order.has_shipping_total()) {
+    for (const v1::OrderLine& line : order.lines()) {
+      sum += line.shipping_total().minor_units();
+      if (on_top) sum += line.shipping_tax().minor_units();
+    }
+  } else {
+    sum += order.shipping_total().minor_units();
+    if (on_top) sum += order.shipping_tax().minor_units();
+  }
+  return static_cast<int64_t>(std::min<absl::int128>(sum, std::numeric_limits<int64_t>::max()));
+}
+
+int64_t HeldUnits(std::span<const v1::Refund> refunds) {
+  absl::int128 held = 0;
+  for (const v1::Refund& refund : refunds) {
+    if (HoldsMoney(refund.status())) held += refund.total().minor_units();
+  }
+  return static_cast<int64_t>(std::min<absl::int128>(held, std::numeric_limits<int64_t>::max()));
+}
+
+// Units that are alike: one line of the sum each.
+struct Group {
+  int line = 0;
+  int32_t quantity = 0;
+  v1::Condition condition = v1::CONDITION_NEW;
+  v1::ReturnReason reason = v1::RETURN_REASON_UNSPECIFIED;
+  bool evidence = false;  // whether photos of such units are on file
+};
+
+// Amounts of one kind over all units of each line, and how much of them earlier refunds gave back.
+class LineShares {
+ public:
+  LineShares(const v1::Order& order, std::span<const v1::Refund> refunds)
+      : order_(order),
+        shipping_(ShippingByLine(order)),
+        shipping_tax_(ShippingTaxByLine(order)),
+        done_(static_cast<size_t>(order.lines_size())) {
+    std::vector<int64_t> weights;
+    for (const v1::OrderLine& line : order.lines()) {
+      weights.push_back(line.item_total().minor_units());
+    }
+    free_shipping_ = money::Allocate(order.free_shipping_notional().minor_units(), weights);
+    for (int i = 0; i < order.lines_size(); ++i) {
+      Done& done = done_[static_cast<size_t>(i)];
+      done.units = UnitsRefundedOrReserved(refunds, order.lines(i).line_id());
+      Paid(refunds, order.lines(i).line_id(), &done);
+    }
+  }
+
+  int64_t TakeItem(const Group& group) {
+    return Remaining(group, order_.lines(group.line).item_total().minor_units(),
+                     &done_[static_cast<size_t>(group.line)].item);
+  }
+  int64_t TakeTax(const Group& group) {
+    return Remaining(group, order_.lines(group.line).tax_total().minor_units(),
+                     &done_[static_cast<size_t>(group.line)].tax);
+  }
+  int64_t Shipping(const Group& group) const { return Next(group, shipping_); }
+  int64_t ShippingTax(const Group& group) const { return Next(group, shipping_tax_); }
+  int64_t FreeShipping(const Group& group) const { return Next(group, free_shipping_); }
+  void Advance(const Group& group) {
+    done_[static_cast<size_t>(group.line)].units += group.quantity;
+  }
+  int32_t UnitsDone(int line) const { return done_[static_cast<size_t>(line)].units; }
+
+ private:
+  struct Done {
+    int32_t units = 0;
+    bool known = true;  // whether the refunds say what they paid for these units
+    int64_t item = 0;
+    int64_t tax = 0;
+  };
+
+  static void Paid(std::span<const v1::Refund> refunds, std::string_view line_id, Done* done) {
+    int64_t units = 0;
+    for (const v1::Refund& refund : refunds) {
+      if (!HoldsMoney(refund.status())) continue;
+      for (const v1::BreakdownLine& line : refund.breakdown()) {
+        if (line.line_id() != line_id) continue;
+        if (line.kind() == v1::BreakdownLine::KIND_ITEM) {
+          units += line.quantity();
+          done->item += line.amount().minor_units();
+        } else if (line.kind() == v1::BreakdownLine::KIND_ITEM_TAX) {
+          done->tax += line.amount().minor_units();
+        }
+      }
+    }
+    done->known = units == done->units;
+  }
+
+  // The next units' share of what is left. The same as the cumulative share as long as refunds
+  // succeed in the order in which they were quoted, and still exact in sum when one in between
+  // failed and gave its units back.
+  int64_t Remaining(const Group& group, int64_t total, int64_t* paid) {
+    const Done& done = done_[static_cast<size_t>(group.line)];
+    const int64_t quantity = order_.lines(group.line).quantity();
+    if (!done.known) return money::NextUnits(total, quantity, done.units, group.quantity);
+    const int64_t share = money::NextUnits(total - *paid, quantity - done.units, 0, group.quantity);
+    *paid += share;
+    return share;
+  }
+
+  int64_t Next(const Group& group, const std::vector<int64_t>& totals) const {
+    return money::NextUnits(totals[static_cast<size_t>(group.line)],
+                            order_.lines(group.line).quantity(),
+                            done_[static_cast<size_t>(group.line)].units, group.quantity);
+  }
+
+  const v1::Order& order_;
+  std::vector<int64_t> shipping_, shipping_tax_, free_shipping_;
+  std::vector<Done> done_;
+};
+
+bool HasEvidence(const v1::Return* state, std::string_view line_id, v1::Condition condition) {
+  if (state == nullptr) return false;
+  return std::any_of(state->inspections().begin(), state->inspections().end(),
+                     [&](const v1::Inspection& inspection) {
+                       return inspection.line_id() == line_id &&
+                              inspection.condition() == condition && inspection.evidence_size() > 0;
+                     });
+}
+
+absl::Status CheckAmount(const v1::Money& amount, std::string_view currency,
+                         std::string_view field) {
+  if (amount.minor_units() < 0) {
+    return InvalidField(field, "NEGATIVE_AMOUNT",
+                        Cat(field, " is ", money::Format(amount), "; give at least 0"));
+  }
+  if (amount.minor_units() != 0 && amount.currency_code() != currency) {
+    return InvalidField(
+        field, "CURRENCY_MISMATCH",
+        Cat(field, " is in `", amount.currency_code(), "`; the order is in ", currency));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1::RefundSpec& spec,
+                                                const v1::Return* state) {
+  std::vector<Group> groups;
+  for (int i = 0; i < spec.items_size(); ++i) {
+    const v1::RefundItem& item = spec.items(i);
+    const std::string field = Cat("spec.items[", i, "]");
+    Group group;
+    group.line = LineIndex(order, item.line_id());
+    if (group.line < 0) {
+      return InvalidField(
+          Cat(field, ".line_id"), "LINE_UNKNOWN",
+          Cat("order ", order.external_id(), " has no line `", item.line_id(), "`"));
+    }
+    if (item.quantity() < 1) {
+      return InvalidField(Cat(field, ".quantity"), "BAD_QUANTITY", "give at least 1 unit");
+    }
+    group.quantity = item.quantity();
+    group.condition =
+        item.condition() == v1::CONDITION_UNSPECIFIED ? v1::CONDITION_NEW : item.condition();
+    group.reason = item.reason();
+    const v1::ReturnItem* returned = ItemOfLine(state, item.line_id());
+    if (group.reason == v1::RETURN_REASON_UNSPECIFIED && returned != nullptr) {
+      group.reason = ReasonOfItem(*returned);
+    }
+    group.evidence = HasEvidence(state, item.line_id(), group.condition);
+    groups.push_back(group);
+  }
+  return groups;
+}
+
+// Takes away the units that refunds of the return hold already: first those of the same
+// condition, then from the front.
+void TakeAway(int32_t units, v1::Condition condition, int line, bool same_condition,
+              std::vector<Group>* groups, int32_t* left) {
+  *left = units;
+  for (Group& group : *groups) {
+    if (*left == 0) break;
+    if (group.line != line || (same_condition && group.condition != condition)) continue;
+    const int32_t taken = std::min(group.quantity, *left);
+    group.quantity -= taken;
+    *left -= taken;
+  }
+}
+
+// Everything that the return still owes: inspected units by condition, else received units, else
+// (returnless) approved ones; less what its refunds hold.
+absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const v1::Return& state,
+                                                  std::span<const v1::Refund> refunds) {
+  std::vector<Group> groups;
+  for (const v1::ReturnItem& item : state.items()) {
+    const int line = LineIndex(order, item.line_id());
+    if (line < 0) {
+      return InvalidField("spec.return_name", "LINE_UNKNOWN",
+                          Cat("order ", order.external_id(), " has no line for item `", item.sku(),
+                              "` of the return"));
+    }
+    std::vector<Group> own;
+    const int32_t approved =
+        item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
+    for (const v1::Inspection& inspection : state.inspections()) {
+      if (inspection.line_id() != item.line_id()) continue;
+      const bool evidence = inspection.evidence_size() > 0;
+      auto alike = std::find_if(own.begin(), own.end(), [&](const Group& group) {
+        return group.condition == inspection.condition() && group.evidence == evidence;
+      });
+      if (alike == own.end()) {
+        own.push_back({line, 0, inspection.condition(), ReasonOfItem(item), evidence});
+        alike = own.end() - 1;
+      }
+      alike->quantity += inspection.quantity();
+    }
+    if (own.empty()) {
+      const int32_t units = item.quantity_received() > 0
+                                ? std::min(item.quantity_received(), approved)
+                            : IsReturnless(state) ? approved
+                                                  : 0;
+      if (units > 0) own.push_back({line, units, v1::CONDITION_NEW, ReasonOfItem(item), false});
+    }
+    // Surplus units are a finding, never money: no more than were approved.
+    int32_t total = 0;
+    for (Group& group : own) {
+      group.quantity = std::min(group.quantity, approved - total);
+      total += group.quantity;
+    }
+
+    int32_t held = 0;
+    for (const v1::Refund& refund : refunds) {
+      if (refund.return_name() != state.name() || !HoldsMoney(refund.status())) continue;
+      for (const v1::RefundItem& refunded : refund.items()) {
+        if (refunded.line_id() != item.line_id()) continue;
+        held += refunded.quantity();
+        int32_t left = 0;
+        TakeAway(refunded.quantity(), refunded.condition(), line, true, &own, &left);
+        TakeAway(left, refunded.condition(), line, false, &own, &left);
+      }
+    }
+    int32_t left = 0;
+    TakeAway(std::max(0, item.quantity_refunded() - held), v1::CONDITION_UNSPECIFIED, line, false,
+             &own, &left);
+    for (const Group& group : own) {
+      if (group.quantity > 0) groups.push_back(group);
+    }
+  }
+  if (groups.empty()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
+                  "the return owes nothing: no units were received, or all are refunded; record "
+                  "the receipt first, or name the items to refund");
+  }
+  return groups;
+}
+
+int64_t RestockingBp(const v1::RestockingPolicy& policy, const Group& group, v1::Fault fault,
+                     bool late) {
+  // Another item than was sold is no return at all, whoever is at fault for the original.
+  if (IsWrong(group.condition)) return policy.wrong_item_bp();
+  if (SellerAnswers(fault)) return policy.seller_fault_bp();
+  int64_t bp = late ? policy.late_bp() : policy.original_bp();
+  switch (group.condition) {
+    case v1::CONDITION_USED:
+    case v1::CONDITION_BUYER_DAMAGED:
+      return std::max<int64_t>(bp, policy.buyer_damaged_bp());
+    case v1::CONDITION_OPENED_SOFTWARE_OR_MEDIA:
+      return std::max<int64_t>(bp, policy.opened_media_bp());
+    default:
+      return bp;
+  }
+}
+
+// Builds the lines of the sum.
+class Sum {
+ public:
+  Sum(std::string_view currency, v1::RefundQuote* quote) : currency_(currency), quote_(quote) {}
+
+  void Line(v1::BreakdownLine::Kind kind, const std::string& line_id, int32_t quantity,
+            int64_t amount, bool informational = false) {
+    if (amount == 0) return;
+    v1::BreakdownLine* line = quote_->add_breakdown();
+    line->set_kind(kind);
+    line->set_line_id(line_id);
+    line->set_quantity(quantity);
+    *line->mutable_amount() = money::Make(amount, currency_);
+    line->set_informational(informational);
+    if (!informational) total_ += amount;
+  }
+  void Whole(v1::BreakdownLine::Kind kind, int64_t amount) { Line(kind, "", 0, amount); }
+  absl::int128 total() const { return total_; }
+
+ private:
+  std::string currency_;
+  v1::RefundQuote* quote_;
+  absl::int128 total_ = 0;
+};
+
+void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& group, bool late,
+                LineShares* shares, Sum* sum) {
+  const std::string& line_id = order.lines(group.line).line_id();
+  const bool inside = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
+  const v1::Fault fault = MeaningOf(group.reason).fault;
+  const int64_t item = shares->TakeItem(group);
+  const int64_t tax = shares->TakeTax(group);
+  const int64_t fee_bp = RestockingBp(policy.restocking(), group, fault, late);
+  auto line = [&](v1::BreakdownLine::Kind kind, int64_t amount, bool informational = false) {
+    sum->Line(kind, line_id, group.quantity, amount, informational);
+  };
+
+  line(v1::BreakdownLine::KIND_ITEM, item);
+  line(v1::BreakdownLine::KIND_ITEM_TAX, tax, inside);
+  if (!IsWrong(group.condition)) {
+    if (!policy.shipping_refund_by_fault() || SellerAnswers(fault)) {
+      line(v1::BreakdownLine::KIND_SHIPPING, shares->Shipping(group));
+      line(v1::BreakdownLine::KIND_SHIPPING_TAX, shares->ShippingTax(group), inside);
+    }
+    const int64_t free_share = shares->FreeShipping(group);
+    line(v1::BreakdownLine::KIND_FREE_SHIPPING_SHARE, free_share, true);
+    if (policy.retain_free_shipping() && !SellerAnswers(fault)) {
+      line(v1::BreakdownLine::KIND_FREE_SHIPPING_RETAINED, -free_share);
+    }
+  }
+  line(v1::BreakdownLine::KIND_RESTOCKING_FEE, -money::ApplyBasisPoints(item, fee_bp));
+  // For another item or an empty box nothing was given back, so its tax stays too.
+  if (!inside && (policy.tax_follows_fee() || IsWrong(group.condition))) {
+    line(v1::BreakdownLine::KIND_TAX_WITHHELD, -money::ApplyBasisPoints(tax, fee_bp));
+  }
+  shares->Advance(group);
+}
+
+// The label that the buyer pays out of the refund, unless an earlier refund took it already.
+absl::StatusOr<int64_t> LabelFee(const v1::Order& order, const v1::RefundSpec& spec,
+                                 const v1::Return* state, std::span<const v1::Refund> refunds) {
+  if (spec.has_label_fee()) return spec.label_fee().minor_units();
+  if (state == nullptr) return 0;
+  for (const v1::Refund& refund : refunds) {
+    if (refund.return_name() != state->name() || !HoldsMoney(refund.status())) continue;
+    for (const v1::BreakdownLine& line : refund.breakdown()) {
+      if (line.kind() == v1::BreakdownLine::KIND_LABEL_FEE) return 0;
+    }
+  }
+  for (const v1::ReturnLabel& label : state->labels()) {
+    const bool active = label.state() == v1::ReturnLabel::STATE_ISSUED ||
+                        label.state() == v1::ReturnLabel::STATE_USED ||
+                        label.state() == v1::ReturnLabel::STATE_DELIVERED;
+    if (!active || label.paid_by() != v1::ReturnLabel::PAYER_BUYER) continue;
+    absl::Status amount = CheckAmount(label.cost(), order.currency_code(), "label.cost");
+    if (!amount.ok()) return amount;
+    return label.cost().minor_units();
+  }
+  return 0;
+}
+
+absl::Status CheckUnits(const v1::Order& order, const std::vector<Group>& groups,
+                        const LineShares& shares) {
+  std::vector<int64_t> wanted(static_cast<size_t>(order.lines_size()));
+  for (const Group& group : groups) wanted[static_cast<size_t>(group.line)] += group.quantity;
+  for (int i = 0; i < order.lines_size(); ++i) {
+    const int64_t left = std::max(0, order.lines(i).quantity() - shares.UnitsDone(i));
+    if (wanted[static_cast<size_t>(i)] <= left) continue;
+    return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_REFUNDABLE",
+                  Cat("line ", order.lines(i).line_id(), " has ", left,
+                      " units that are not refunded or reserved yet, not ",
+                      wanted[static_cast<size_t>(i)]))
+        .With("line_id", order.lines(i).line_id())
+        .With("refundable_units", left);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+v1::Money Refundable(const v1::Order& order, std::span<const v1::Refund> refunds_of_order) {
+  return money::Make(std::max<int64_t>(0, CapturedUnits(order) - HeldUnits(refunds_of_order)),
+                     order.currency_code());
+}
+
+int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
+                                std::string_view line_id) {
+  int64_t units = 0;
+  for (const v1::Refund& refund : refunds_of_order) {
+    if (!HoldsMoney(refund.status())) continue;
+    for (const v1::RefundItem& item : refund.items()) {
+      if (item.line_id() == line_id) units += item.quantity();
+    }
+  }
+  return static_cast<int32_t>(std::min<int64_t>(units, std::numeric_limits<int32_t>::max()));
+}
+
+absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Policy& policy,
+                                            const v1::RefundSpec& spec,
+                                            const v1::Return* return_state,
+                                            std::span<const v1::Refund> refunds_of_order) {
+  const std::string& currency = order.currency_code();
+  for (auto [amount, field] : {std::pair{&spec.goodwill(), "spec.goodwill"},
+                               std::pair{&spec.label_fee(), "spec.label_fee"},
+                               std::pair{&spec.deduction(), "spec.deduction"}}) {
+    absl::Status status = CheckAmount(*amount, currency, field);
+    if (!status.ok()) return status;
+  }
+
+  absl::StatusOr<std::vector<Group>> groups =
+      spec.items_size() > 0 || return_state == nullptr
+          ? GroupsOfSpec(order, spec, return_state)
+          : GroupsOfReturn(order, *return_state, refunds_of_order);
+  if (!groups.ok()) return groups.status();
+  if (groups->empty() && spec.goodwill().minor_units() == 0) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
+                  "name the items to refund, or a return, or a goodwill amount");
+  }
+  for (const Group& group : *groups) {
+    if (IsWrong(group.condition) && !group.evidence) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, "EVIDENCE_REQUIRED",
+                    Cat("refusing the refund of line ", order.lines(group.line).line_id(),
+                        " for a wrong item or empty box needs photos; add them as "
+                        "evidence to the inspection"))
+          .With("line_id", order.lines(group.line).line_id());
+    }
+  }
+
+  LineShares shares(order, refunds_of_order);
+  absl::Status units = CheckUnits(order, *groups, shares);
+  if (!units.ok()) return units;
+
+  v1::RefundQuote quote;
+  Sum sum(currency, &quote);
+  const bool late = return_state != nullptr ? return_state->late() || spec.late() : spec.late();
+  for (const Group& group : *groups) {
+    QuoteGroup(order, policy, group, late, &shares, &sum);
+    v1::RefundItem* item = quote.add_items();
+    item->set_line_id(order.lines(group.line).line_id());
+    item->set_quantity(group.quantity);
+    item->set_condition(group.condition);
+    item->set_reason(group.reason);
+  }
+  absl::StatusOr<int64_t> label_fee = LabelFee(order, spec, return_state, refunds_of_order);
+  if (!label_fee.ok()) return label_fee.status();
+  sum.Whole(v1::BreakdownLine::KIND_GOODWILL, spec.goodwill().minor_units());
+  sum.Whole(v1::BreakdownLine::KIND_LABEL_FEE, -*label_fee);
+  sum.Whole(v1::BreakdownLine::KIND_DEDUCTION, -spec.deduction().minor_units());
+
+  const absl::int128 total = sum.total();
+  const absl::int128 magnitude = total < 0 ? -total : total;
+  if (magnitude > std::numeric_limits<int64_t>::max()) {
+    return Refuse(absl::StatusCode::kOutOfRange, "AMOUNT_OVERFLOW",
+                  "the refund is too large to be an amount");
+  }
+  *quote.mutable_total() = money::Make(total > 0 ? static_cast<int64_t>(total) : 0, currency);
+  *quote.mutable_fees_waived() =
+      money::Make(total < 0 ? static_cast<int64_t>(-total) : 0, currency);
+  *quote.mutable_refundable() = Refundable(order, refunds_of_order);
+  quote.set_policy_profile(policy.profile());
+  return quote;
+}
+
+absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
+                             std::span<const v1::Refund> refunds_of_order) {
+  const v1::Money remaining = Refundable(order, refunds_of_order);
+  if (total.minor_units() != 0 && total.currency_code() != remaining.currency_code()) {
+    return Refuse(absl::StatusCode::kInvalidArgument, "CURRENCY_MISMATCH",
+                  Cat("the refund is ", money::Format(total), " but the order is in ",
+                      remaining.currency_code()));
+  }
+  if (total.minor_units() <= remaining.minor_units()) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kFailedPrecondition, "EXCEEDS_REFUNDABLE",
+                Cat("a refund of ", money::Format(total), " goes beyond the ",
+                    money::Format(remaining),
+                    " that the order can still give back; unsettled refunds are reserved"))
+      .With("remaining", remaining.minor_units())
+      .With("currency_code", remaining.currency_code());
+}
+
+bool ReturnlessAllowed(const v1::Policy& policy, const ReturnlessCase& c) {
+  const v1::ReturnlessPolicy& rule = policy.returnless();
+  if (rule.brand_registered_only() && !c.brand_registered) return false;
+  auto cap = rule.cap_minor_units().find(std::string(c.currency_code));
+  if (cap == rule.cap_minor_units().end() || c.item_value > cap->second) return false;
+  return c.reverse_cost == 0 || c.expected_recovery < c.reverse_cost;
+}
+
+}  // namespace aftersales

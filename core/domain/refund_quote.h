@@ -1,0 +1,48 @@
+// The refund quote: exact to the minor unit, with its breakdown.
+#pragma once
+
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "aftersales/v1/order.pb.h"
+#include "aftersales/v1/policy.pb.h"
+#include "aftersales/v1/refund.pb.h"
+#include "aftersales/v1/return.pb.h"
+
+namespace aftersales {
+
+// Captured less succeeded and reserved (APPROVED, SUBMITTED, UNKNOWN), at least 0, in the order's
+// currency.
+v1::Money Refundable(const v1::Order& order, std::span<const v1::Refund> refunds_of_order);
+
+// Units of a line that earlier refunds have paid or reserved.
+int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
+                                std::string_view line_id);
+
+// What the refund of `spec` would be. `return_state` is the return that the spec names, null for a
+// refund of order lines. INVALID_ARGUMENT: `LINE_UNKNOWN`, `BAD_QUANTITY`, `CURRENCY_MISMATCH`,
+// `NEGATIVE_AMOUNT`; FAILED_PRECONDITION: `QUANTITY_EXCEEDS_REFUNDABLE` (with `refundable_units`),
+// `NOTHING_TO_REFUND`, `EVIDENCE_REQUIRED` (a wrong item or empty box without photos).
+// The total is not checked against what is left: see CheckRefundable.
+absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Policy& policy,
+                                            const v1::RefundSpec& spec,
+                                            const v1::Return* return_state,
+                                            std::span<const v1::Refund> refunds_of_order);
+
+// FAILED_PRECONDITION `EXCEEDS_REFUNDABLE` with `remaining` if `total` goes beyond what is left.
+absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
+                             std::span<const v1::Refund> refunds_of_order);
+
+// Whether the policy lets the buyer keep the goods: brand registered, value within the cap of the
+// currency, and recovery below what fetching the goods would cost.
+struct ReturnlessCase {
+  int64_t item_value = 0;  // minor units
+  int64_t expected_recovery = 0;
+  int64_t reverse_cost = 0;  // label + handling; 0 when not known: the economic test is skipped
+  bool brand_registered = false;
+  std::string_view currency_code;
+};
+bool ReturnlessAllowed(const v1::Policy& policy, const ReturnlessCase& c);
+
+}  // namespace aftersales

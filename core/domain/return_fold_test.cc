@@ -1,0 +1,612 @@
+#include "core/domain/return_fold.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <set>
+
+#include "core/domain/deadlines.h"
+#include "core/domain/refund_quote.h"
+#include "core/domain/test_facts.h"
+#include "gtest/gtest.h"
+
+namespace aftersales {
+namespace {
+
+using testing_util::At;
+using testing_util::Facts;
+using testing_util::Pointers;
+
+constexpr std::string_view kName = "sellers/acme/returns/ret_1";
+
+class ReturnFold : public testing::Test {
+ protected:
+  v1::Return Of(const std::vector<v1::Event>& facts) const {
+    return FoldReturn(kName, Pointers(facts), context_);
+  }
+  static bool Has(const v1::Return& state, v1::Finding::Kind kind) {
+    return std::any_of(state.findings().begin(), state.findings().end(),
+                       [&](const v1::Finding& finding) { return finding.kind() == kind; });
+  }
+  static const v1::Deadline* Deadline(const v1::Return& state, v1::Deadline::Kind kind) {
+    for (const v1::Deadline& deadline : state.deadlines()) {
+      if (deadline.kind() == kind) return &deadline;
+    }
+    return nullptr;
+  }
+  std::vector<v1::Event> HappyPath() {
+    return {
+        f_.Requested("2026-03-02T09:00:00Z"),
+        f_.Approved("2026-03-02T12:00:00Z"),
+        f_.Labelled("2026-03-02T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 610),
+        f_.Scanned("2026-03-05T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT),
+        f_.Scanned("2026-03-07T10:00:00Z", v1::TrackingEvent::MILESTONE_DELIVERED),
+        f_.Received("2026-03-07T12:00:00Z", 1, "r1"),
+        f_.Inspected("2026-03-07T12:30:00Z", 1, v1::CONDITION_NEW, "i1"),
+        f_.Refunded("2026-03-07T13:00:00Z", 1, 3894, "p1"),
+    };
+  }
+
+  Facts f_;
+  v1::Channel channel_ = testing_util::UsChannel();
+  v1::Order order_ = testing_util::UsOrder();
+  v1::Policy policy_ = *FindPolicy("seed");
+  FoldContext context_{channel_, policy_, &order_};
+};
+
+TEST_F(ReturnFold, WalksTheHappyPath) {
+  const std::vector<v1::Event> all = HappyPath();
+  const std::vector<v1::Return::Status> expected = {
+      v1::Return::STATUS_REQUESTED,  v1::Return::STATUS_APPROVED,  v1::Return::STATUS_APPROVED,
+      v1::Return::STATUS_IN_TRANSIT, v1::Return::STATUS_DELIVERED, v1::Return::STATUS_RECEIVED,
+      v1::Return::STATUS_INSPECTED,  v1::Return::STATUS_RESOLVED};
+  for (size_t n = 1; n <= all.size(); ++n) {
+    const v1::Return state = Of({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)});
+    EXPECT_EQ(state.status(), expected[n - 1]) << "after fact " << n;
+    EXPECT_TRUE(state.findings().empty()) << state.ShortDebugString();
+  }
+  const v1::Return state = Of(all);
+  EXPECT_EQ(state.items(0).quantity_refunded(), 1);
+  EXPECT_EQ(state.items(0).fault(), v1::FAULT_SELLER);
+  EXPECT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_DELIVERED);
+  const v1::Deadline* response = Deadline(state, v1::Deadline::KIND_RETURN_RESPONSE);
+  ASSERT_NE(response, nullptr);
+  EXPECT_EQ(response->state(), v1::Deadline::STATE_MET);
+  EXPECT_EQ(calendar::FromProto(response->due_at()), At("2026-03-04T09:00:00Z"));
+  EXPECT_EQ(calendar::FromProto(response->met_at()), At("2026-03-02T12:00:00Z"));
+  EXPECT_EQ(Deadline(state, v1::Deadline::KIND_RETURN_BY)->state(), v1::Deadline::STATE_MET);
+  EXPECT_EQ(Deadline(state, v1::Deadline::KIND_RECEIPT)->state(), v1::Deadline::STATE_MET);
+  EXPECT_EQ(Deadline(state, v1::Deadline::KIND_REFUND)->state(), v1::Deadline::STATE_MET);
+  const v1::Deadline* close = NextForClock(state);
+  ASSERT_NE(close, nullptr);
+  EXPECT_EQ(close->kind(), v1::Deadline::KIND_AUTO_CLOSE);
+  EXPECT_EQ(calendar::FromProto(close->due_at()), At("2026-04-06T13:00:00Z"));
+  EXPECT_EQ(NextForPerson(state), nullptr);
+
+  std::vector<v1::Event> closed = all;
+  closed.push_back(f_.Closed("2026-04-06T13:00:01Z"));
+  EXPECT_EQ(Of(closed).status(), v1::Return::STATUS_CLOSED);
+  EXPECT_EQ(NextForClock(Of(closed)), nullptr);
+}
+
+TEST_F(ReturnFold, EveryOrderOfTheSixFactsOfN02GivesTheSameReturn) {
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z"),
+                                  f_.Approved("2026-03-02T12:00:00Z")};
+  facts.push_back(f_.Scanned("2026-03-07T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT));
+  facts.push_back(f_.Scanned("2026-03-07T10:00:00Z", v1::TrackingEvent::MILESTONE_DELIVERED));
+  facts.push_back(f_.Received("2026-03-07T12:00:00Z", 1, "r1"));
+  facts.push_back(f_.Inspected("2026-03-07T12:30:00Z", 1, v1::CONDITION_NEW, "i1"));
+  facts.push_back(f_.Refunded("2026-03-07T13:00:00Z", 1, 3894, "p1"));
+  // The report row that showed the request, sent again days after.
+  facts.push_back(f_.Reported("2026-03-09T00:00:00Z", f_.Asked("2026-03-02T09:00:00Z"),
+                              v1::Return::STATUS_REQUESTED));
+  std::vector<size_t> order = {2, 3, 4, 5, 6, 7};
+  std::set<std::string> results;
+  int permutations = 0;
+  do {
+    std::vector<const v1::Event*> pointers = {&facts[0], &facts[1]};
+    for (size_t index : order) pointers.push_back(&facts[index]);
+    const v1::Return state = FoldReturn(kName, pointers, context_);
+    ASSERT_EQ(state.status(), v1::Return::STATUS_RESOLVED);
+    results.insert(state.SerializeAsString());
+    ++permutations;
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_EQ(permutations, 720);
+  EXPECT_EQ(results.size(), 1u);
+}
+
+TEST_F(ReturnFold, PartialReceiptIsClosedShortAndALateUnitOpensItAgain) {
+  order_ = testing_util::UsOrder(3);
+  std::vector<v1::Event> facts = {
+      f_.Requested("2026-03-02T09:00:00Z", 3, v1::RETURN_REASON_NO_LONGER_NEEDED),
+      f_.Approved("2026-03-02T12:00:00Z"), f_.Received("2026-03-07T12:00:00Z", 2, "r1")};
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_PARTIALLY_RECEIVED);
+  EXPECT_EQ(UnitsDue(Of(facts), Of(facts).items(0)), 2);
+  facts.push_back(f_.ClosedShort("2026-03-08T12:00:00Z"));
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_RECEIVED);
+  EXPECT_EQ(Of(facts).items(0).quantity_missing(), 1);
+  facts.push_back(f_.Refunded("2026-03-08T13:00:00Z", 2, 6493, "p1"));
+  EXPECT_TRUE(NothingOwed(Of(facts)));
+  EXPECT_EQ(Deadline(Of(facts), v1::Deadline::KIND_REFUND)->state(), v1::Deadline::STATE_MET);
+  facts.push_back(f_.Closed("2026-03-09T13:00:00Z"));
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_CLOSED);
+  facts.push_back(f_.Received("2026-03-20T12:00:00Z", 1, "r2"));
+  const v1::Return state = Of(facts);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_TRUE(Has(state, v1::Finding::KIND_LATE_UNIT));
+  EXPECT_FALSE(NothingOwed(state));
+  EXPECT_EQ(UnitsDue(state, state.items(0)), 1);
+  EXPECT_EQ(state.items(0).quantity_missing(), 0);
+  EXPECT_EQ(NextForClock(state), nullptr);
+}
+
+TEST_F(ReturnFold, KeepsContradictionsAsFindings) {
+  v1::Event rejected = f_.New("2026-03-02T10:00:00Z");
+  rejected.mutable_return_rejected()->set_reason_code("OUT_OF_WINDOW");
+  const v1::Return approved_later =
+      Of({f_.Requested("2026-03-02T09:00:00Z"), rejected, f_.Approved("2026-03-02T12:00:00Z")});
+  EXPECT_EQ(approved_later.status(), v1::Return::STATUS_REJECTED);
+  EXPECT_TRUE(Has(approved_later, v1::Finding::KIND_CONTRADICTION));
+
+  const v1::Return unexpected = Of({f_.Requested("2026-03-02T09:00:00Z"), rejected,
+                                    f_.Received("2026-03-07T12:00:00Z", 1, "r1")});
+  EXPECT_TRUE(Has(unexpected, v1::Finding::KIND_UNEXPECTED_RECEIPT));
+  EXPECT_EQ(unexpected.items(0).quantity_received(), 1);
+  EXPECT_EQ(UnitsDue(unexpected, unexpected.items(0)), 0);
+
+  const v1::Return surplus =
+      Of({f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+          f_.Received("2026-03-07T12:00:00Z", 2, "r1")});
+  EXPECT_TRUE(Has(surplus, v1::Finding::KIND_SURPLUS_UNITS));
+  EXPECT_EQ(surplus.items(0).quantity_received(), 2);
+  EXPECT_EQ(UnitsDue(surplus, surplus.items(0)), 1);
+}
+
+TEST_F(ReturnFold, NamesWhatItDoesNotKnow) {
+  context_.order = nullptr;
+  EXPECT_TRUE(Has(Of({f_.Requested("2026-03-02T09:00:00Z")}), v1::Finding::KIND_ORDER_UNKNOWN));
+  context_.order = &order_;
+  order_.mutable_lines(0)->set_line_id("other");
+  order_.mutable_lines(0)->set_sku("OTHER");
+  const v1::Return state = Of({f_.Requested("2026-03-02T09:00:00Z")});
+  EXPECT_TRUE(Has(state, v1::Finding::KIND_LINE_UNKNOWN));
+  EXPECT_FALSE(Has(state, v1::Finding::KIND_ORDER_UNKNOWN));
+}
+
+TEST_F(ReturnFold, RefundsBeforeTheGoodsMoveCountersOnly) {
+  const v1::Return state =
+      Of({f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+          f_.Refunded("2026-03-03T00:00:00Z", 1, 3894, "p1"),
+          f_.Scanned("2026-03-05T08:00:00Z", v1::TrackingEvent::MILESTONE_DELIVERED)});
+  EXPECT_EQ(state.status(), v1::Return::STATUS_DELIVERED);
+  EXPECT_EQ(state.items(0).quantity_refunded(), 1);
+  EXPECT_EQ(OpenDeadline(state, v1::Deadline::KIND_REFUND), nullptr);
+  EXPECT_NE(OpenDeadline(state, v1::Deadline::KIND_RECEIPT), nullptr);
+}
+
+TEST_F(ReturnFold, ReturnlessApprovalResolvesAndWaitsForTheRefund) {
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z"),
+                                  f_.Approved("2026-03-02T12:00:00Z", v1::RETURN_METHOD_NONE)};
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_FALSE(NothingOwed(Of(facts)));
+  EXPECT_EQ(NextForClock(Of(facts)), nullptr);
+  facts.push_back(f_.Refunded("2026-03-03T00:00:00Z", 1, 3246, "p1"));
+  EXPECT_TRUE(NothingOwed(Of(facts)));
+  EXPECT_NE(NextForClock(Of(facts)), nullptr);
+}
+
+TEST_F(ReturnFold, AnotherItemLeavesTheDecisionToAPerson) {
+  std::vector<v1::Event> facts = {
+      f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+      f_.Received("2026-03-07T12:00:00Z", 1, "r1"),
+      f_.Inspected("2026-03-07T12:30:00Z", 1, v1::CONDITION_EMPTY_BOX, "i1")};
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_INSPECTED);
+  EXPECT_EQ(NextForPerson(Of(facts))->kind(), v1::Deadline::KIND_REFUND);
+  v1::Event settled = f_.New("2026-03-08T00:00:00Z");
+  settled.mutable_return_settled_without_refund()->set_reason("EMPTY_BOX");
+  facts.push_back(settled);
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_TRUE(NothingOwed(Of(facts)));
+}
+
+TEST_F(ReturnFold, ExpiresAndALateScanOpensItAgain) {
+  v1::Event expired = f_.New("2026-04-02T12:00:00Z", v1::ROLE_CLOCK);
+  expired.mutable_return_expired();
+  std::vector<v1::Event> facts = {
+      f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+      f_.Labelled("2026-03-02T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 610), expired};
+  v1::Return state = Of(facts);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_EXPIRED);
+  EXPECT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_VOIDED);
+  int64_t cost = 0;
+  for (const v1::LedgerEntry& entry : state.ledger()) cost += entry.amount().minor_units();
+  EXPECT_EQ(state.ledger_size(), 2);
+  EXPECT_EQ(cost, 0);
+
+  std::vector<v1::Event> late = facts;
+  late.push_back(f_.Scanned("2026-04-04T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT));
+  state = Of(late);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_IN_TRANSIT);
+  EXPECT_TRUE(state.late());
+
+  // A scan from before the deadline that came in late shows that it never expired.
+  std::vector<v1::Event> early = facts;
+  early.push_back(f_.Scanned("2026-03-20T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT));
+  state = Of(early);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_IN_TRANSIT);
+  EXPECT_FALSE(state.late());
+}
+
+TEST_F(ReturnFold, ReopensARejectedReturnWithANewClock) {
+  v1::Event rejected = f_.New("2026-03-02T10:00:00Z");
+  rejected.mutable_return_rejected()->set_reason_code("OUT_OF_WINDOW");
+  v1::Event reopened = f_.New("2026-03-03T10:00:00Z");
+  reopened.mutable_return_reopened()->set_reason("platform overrides");
+  const v1::Return state = Of({f_.Requested("2026-03-02T09:00:00Z"), rejected, reopened});
+  EXPECT_EQ(state.status(), v1::Return::STATUS_REQUESTED);
+  EXPECT_FALSE(state.has_decision());
+  EXPECT_EQ(calendar::FromProto(NextForPerson(state)->due_at()), At("2026-03-05T10:00:00Z"));
+}
+
+TEST_F(ReturnFold, CancelsUnlessSomethingMoved) {
+  v1::Event cancelled = f_.New("2026-03-09T00:00:00Z", v1::ROLE_BUYER);
+  cancelled.mutable_return_cancelled();
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z"),
+                                  f_.Approved("2026-03-02T12:00:00Z"), cancelled};
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_CANCELLED);
+  EXPECT_EQ(NextForPerson(Of(facts)), nullptr);
+  EXPECT_EQ(NextForClock(Of(facts)), nullptr);
+  facts.push_back(f_.Received("2026-03-07T12:00:00Z", 1, "r1"));
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_RECEIVED);
+  EXPECT_TRUE(Has(Of(facts), v1::Finding::KIND_CONTRADICTION));
+}
+
+TEST_F(ReturnFold, OfAnFbaReturnMirrorsTheMarketplace) {
+  v1::Return snapshot = f_.Asked("2026-03-02T09:00:00Z");
+  snapshot.set_fulfillment(v1::FULFILLMENT_AFN);
+  v1::Receipt* receipt = snapshot.add_receipts();
+  receipt->set_receipt_id("LPNRR1");
+  *receipt->mutable_received_at() = calendar::ToProto(At("2026-03-05T00:00:00Z"));
+  receipt->add_lines()->set_line_id("SKU-1");
+  receipt->mutable_lines(0)->set_quantity(1);
+  v1::Inspection* inspection = snapshot.add_inspections();
+  inspection->set_inspection_id("LPNRR1");
+  inspection->set_unit_id("LPNRR1");
+  inspection->set_line_id("SKU-1");
+  inspection->set_quantity(1);
+  inspection->set_condition(v1::CONDITION_CARRIER_DAMAGED);
+  *inspection->mutable_inspected_at() = calendar::ToProto(At("2026-03-05T00:00:00Z"));
+  const v1::Event row = f_.Reported("2026-03-06T00:00:00Z", snapshot, v1::Return::STATUS_INSPECTED);
+  v1::Event again = row;
+  *again.mutable_occurred_at() = calendar::ToProto(At("2026-03-07T00:00:00Z"));
+  const v1::Return state = Of({row, again});
+  EXPECT_EQ(state.status(), v1::Return::STATUS_INSPECTED);
+  EXPECT_TRUE(state.platform_managed());
+  EXPECT_EQ(state.items(0).quantity_received(), 1);
+  EXPECT_EQ(state.items(0).quantity_damaged(), 1);
+  EXPECT_TRUE(Has(state, v1::Finding::KIND_PLATFORM_OWES));
+  EXPECT_EQ(state.decision().actor().role(), v1::ROLE_PLATFORM);
+  EXPECT_EQ(NextForPerson(state), nullptr);
+  EXPECT_EQ(NextForClock(state), nullptr);
+}
+
+TEST_F(ReturnFold, KnowsWhenASnapshotsDecisionWasMade) {
+  // In policy: the marketplace authorised it at once.
+  v1::Return snapshot = f_.Asked("2026-03-02T09:00:00Z");
+  v1::Return state =
+      Of({f_.Reported("2026-03-20T00:00:00Z", snapshot, v1::Return::STATUS_APPROVED)});
+  EXPECT_EQ(state.status(), v1::Return::STATUS_APPROVED);
+  EXPECT_TRUE(state.decision().time_known());
+  EXPECT_EQ(calendar::FromProto(state.decision().decided_at()), At("2026-03-02T09:00:00Z"));
+  EXPECT_EQ(Deadline(state, v1::Deadline::KIND_RETURN_RESPONSE)->state(), v1::Deadline::STATE_MET);
+
+  // Out of policy: decided some time before the first snapshot.
+  snapshot.mutable_validity()->set_in_policy(false);
+  state = Of({f_.Reported("2026-03-20T00:00:00Z", snapshot, v1::Return::STATUS_APPROVED)});
+  EXPECT_FALSE(state.decision().time_known());
+  EXPECT_EQ(OpenDeadline(state, v1::Deadline::KIND_RETURN_RESPONSE), nullptr);
+
+  // Seen open first, then decided within the 48 hours.
+  state = Of({f_.Reported("2026-03-02T10:00:00Z", snapshot, v1::Return::STATUS_REQUESTED),
+              f_.Reported("2026-03-03T10:00:00Z", snapshot, v1::Return::STATUS_APPROVED)});
+  EXPECT_TRUE(state.decision().time_known());
+  EXPECT_EQ(Deadline(state, v1::Deadline::KIND_RETURN_RESPONSE)->state(), v1::Deadline::STATE_MET);
+}
+
+TEST_F(ReturnFold, SnapshotsMoveForwardAndNeverBack) {
+  v1::Return snapshot = f_.Asked("2026-03-02T09:00:00Z");
+  snapshot.set_platform_status("Pending");
+  std::vector<v1::Event> facts = {
+      f_.Reported("2026-03-02T10:00:00Z", snapshot, v1::Return::STATUS_REQUESTED)};
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_REQUESTED);
+  snapshot.set_platform_status("Approved");
+  facts.push_back(f_.Reported("2026-03-03T10:00:00Z", snapshot, v1::Return::STATUS_APPROVED));
+  v1::Event delivered = f_.Reported("2026-03-08T10:00:00Z", snapshot, v1::Return::STATUS_APPROVED);
+  *delivered.mutable_return_reported()->mutable_delivered_at() =
+      calendar::ToProto(At("2026-03-07T08:00:00Z"));
+  facts.push_back(delivered);
+  v1::Return state = Of(facts);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_DELIVERED);
+  EXPECT_EQ(calendar::FromProto(OpenDeadline(state, v1::Deadline::KIND_REFUND)->start_at()),
+            At("2026-03-07T08:00:00Z"));
+  facts.push_back(f_.Reported("2026-03-09T10:00:00Z", f_.Asked("2026-03-02T09:00:00Z"),
+                              v1::Return::STATUS_REQUESTED));
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_DELIVERED);
+  EXPECT_EQ(Of(facts).platform_status(), "Approved");
+  snapshot.set_platform_status("Completed");
+  facts.push_back(f_.Reported("2026-03-10T10:00:00Z", snapshot, v1::Return::STATUS_CLOSED));
+  state = Of(facts);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_CLOSED);
+  for (const v1::Deadline& deadline : state.deadlines()) {
+    EXPECT_NE(deadline.state(), v1::Deadline::STATE_RUNNING);
+  }
+  EXPECT_TRUE(state.findings().empty()) << state.ShortDebugString();
+}
+
+TEST_F(ReturnFold, ASnapshotConfirmsWhatAPersonHadToRepeat) {
+  v1::Event manual = f_.New("2026-03-02T12:00:00Z");
+  manual.mutable_manual_action_changed()->mutable_action()->set_title("Authorise the return");
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z"),
+                                  f_.Approved("2026-03-02T12:00:00Z"), manual};
+  const v1::Return waiting = Of(facts);
+  const v1::Deadline* open = OpenDeadline(waiting, v1::Deadline::KIND_MANUAL_ACTION);
+  ASSERT_NE(open, nullptr);
+  EXPECT_EQ(calendar::FromProto(open->due_at()), At("2026-03-04T09:00:00Z"));
+  facts.push_back(f_.Reported("2026-03-03T10:00:00Z", f_.Asked("2026-03-02T09:00:00Z"),
+                              v1::Return::STATUS_REQUESTED));
+  EXPECT_NE(OpenDeadline(Of(facts), v1::Deadline::KIND_MANUAL_ACTION), nullptr);
+  facts.push_back(f_.Reported("2026-03-03T11:00:00Z", f_.Asked("2026-03-02T09:00:00Z"),
+                              v1::Return::STATUS_APPROVED));
+  EXPECT_EQ(OpenDeadline(Of(facts), v1::Deadline::KIND_MANUAL_ACTION), nullptr);
+
+  // Decided after the response was due: a day to do it.
+  manual.mutable_occurred_at()->set_seconds(absl::ToUnixSeconds(At("2026-03-05T12:00:00Z")));
+  const v1::Return late =
+      Of({f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-05T12:00:00Z"), manual});
+  EXPECT_EQ(calendar::FromProto(OpenDeadline(late, v1::Deadline::KIND_MANUAL_ACTION)->due_at()),
+            At("2026-03-06T12:00:00Z"));
+}
+
+TEST_F(ReturnFold, BooksLabelHandlingAndAdminFee) {
+  order_.mutable_lines(0)->set_referral_bp(1500);
+  std::vector<v1::Event> facts = HappyPath();
+  facts[2] = f_.Labelled("2026-03-02T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 610,
+                         v1::ReturnLabel::KIND_AMAZON_GENERATED);
+  const v1::Return state = Of(facts);
+  ASSERT_EQ(state.ledger_size(), 3);
+  EXPECT_EQ(state.ledger(0).kind(), v1::LedgerEntry::KIND_RETURN_LABEL);
+  EXPECT_EQ(state.ledger(0).amount().minor_units(), -610);
+  EXPECT_EQ(state.ledger(1).kind(), v1::LedgerEntry::KIND_LABEL_HANDLING);
+  EXPECT_EQ(state.ledger(1).amount().minor_units(), -599);
+  EXPECT_EQ(state.ledger(1).formula(), "label_handling@seed");
+  // 15 % of 29.99 + 5.99 is 5.40; a fifth of it.
+  EXPECT_EQ(state.ledger(2).kind(), v1::LedgerEntry::KIND_ADMIN_FEE);
+  EXPECT_EQ(state.ledger(2).amount().minor_units(), -108);
+}
+
+TEST_F(ReturnFold, KeepsOneActiveLabel) {
+  v1::Event second = f_.Labelled("2026-03-03T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 700);
+  second.mutable_return_label_recorded()->mutable_label()->set_label_id("label-2");
+  second.mutable_return_label_recorded()->mutable_label()->set_tracking_number("9500");
+  const v1::Return state =
+      Of({f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+          f_.Labelled("2026-03-02T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 610), second});
+  ASSERT_EQ(state.labels_size(), 2);
+  EXPECT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_VOIDED);
+  EXPECT_EQ(state.labels(1).state(), v1::ReturnLabel::STATE_ISSUED);
+  int64_t cost = 0;
+  for (const v1::LedgerEntry& entry : state.ledger()) cost += entry.amount().minor_units();
+  EXPECT_EQ(cost, -700);
+}
+
+TEST_F(ReturnFold, TakesFactsOlderThanTheFirstSnapshot) {
+  const v1::Return state = Of({f_.Received("2026-03-07T12:00:00Z", 1, "r1"),
+                               f_.Reported("2026-03-08T10:00:00Z", f_.Asked("2026-03-02T09:00:00Z"),
+                                           v1::Return::STATUS_APPROVED)});
+  ASSERT_EQ(state.items_size(), 1);
+  EXPECT_EQ(state.items(0).sku(), "SKU-1");
+  EXPECT_EQ(state.items(0).quantity_received(), 1);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_RECEIVED);
+}
+
+TEST_F(ReturnFold, CountsStopAtTheGreatestNumber) {
+  const int most = std::numeric_limits<int32_t>::max();
+  const v1::Return state =
+      Of({f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+          f_.Received("2026-03-07T12:00:00Z", most, "r1"),
+          f_.Received("2026-03-07T12:01:00Z", most, "r2"),
+          f_.Inspected("2026-03-07T12:30:00Z", most, v1::CONDITION_NEW, "i1"),
+          f_.Inspected("2026-03-07T12:31:00Z", most, v1::CONDITION_USED, "i2"),
+          f_.Refunded("2026-03-07T13:00:00Z", most, 1, "p1"),
+          f_.Refunded("2026-03-07T13:01:00Z", most, 1, "p2")});
+  EXPECT_EQ(state.items(0).quantity_received(), most);
+  EXPECT_EQ(state.items(0).quantity_refunded(), most);
+  EXPECT_EQ(UnitsDue(state, state.items(0)), 0);
+}
+
+// ---- properties ---------------------------------------------------------------------------
+
+class ReturnFoldProperties : public ReturnFold {
+ protected:
+  v1::Event RandomFact(std::mt19937_64& random) {
+    // Few instants, so that many facts fall on the same one.
+    const std::string at = calendar::InstantText(At("2026-03-02T09:00:00Z") +
+                                                 absl::Hours(12) * static_cast<int>(random() % 10));
+    const int units = 1 + static_cast<int>(random() % 3);
+    const std::string id = std::to_string(random() % 4);
+    switch (random() % 15) {
+      case 0:
+        return f_.Requested(at, units);
+      case 1:
+        return f_.Approved(
+            at, random() % 4 == 0 ? v1::RETURN_METHOD_NONE : v1::RETURN_METHOD_MERCHANT_LABEL);
+      case 2: {
+        v1::Event event = f_.New(at);
+        event.mutable_return_rejected()->set_reason_code("NO");
+        return event;
+      }
+      case 3: {
+        v1::Event event = f_.New(at);
+        event.mutable_return_cancelled();
+        return event;
+      }
+      case 4: {
+        v1::Event event = f_.New(at);
+        event.mutable_return_reopened();
+        return event;
+      }
+      case 5:
+        return f_.Labelled(at, static_cast<v1::ReturnLabel::State>(1 + random() % 7),
+                           static_cast<int64_t>(random() % 900));
+      case 6:
+        return f_.Scanned(at, static_cast<v1::TrackingEvent::Milestone>(random() % 9));
+      case 7:
+      case 8:
+        return f_.Received(at, units, "r" + id);
+      case 9:
+        return f_.ClosedShort(at);
+      case 10:
+        return f_.Inspected(at, units, static_cast<v1::Condition>(1 + random() % 9), "i" + id);
+      case 11:
+        return f_.Refunded(at, units, 100 * units, "p" + id);
+      case 12:
+        return f_.Closed(at);
+      case 13: {
+        v1::Event event = f_.New(at, v1::ROLE_CLOCK);
+        event.mutable_return_expired();
+        return event;
+      }
+      default: {
+        v1::Event event = f_.Reported(at, f_.Asked("2026-03-02T09:00:00Z", units),
+                                      static_cast<v1::Return::Status>(random() % 14));
+        if (random() % 3 == 0) {
+          *event.mutable_return_reported()->mutable_delivered_at() = event.occurred_at();
+        }
+        return event;
+      }
+    }
+  }
+};
+
+TEST_F(ReturnFoldProperties, AnyOrderAndRepetitionGivesTheSameReturn) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 2500; ++round) {
+    std::vector<v1::Event> facts(1 + random() % 12);
+    for (v1::Event& fact : facts) fact = RandomFact(random);
+    const std::string expected = Of(facts).SerializeAsString();
+    for (int shuffle = 0; shuffle < 4; ++shuffle) {
+      std::vector<v1::Event> shuffled = facts;
+      for (size_t extra = random() % 4; extra > 0; --extra) {
+        v1::Event copy = facts[random() % facts.size()];
+        // Recorded again, at another time and by another way.
+        copy.set_name("sellers/acme/events/" + std::to_string(random()));
+        copy.mutable_recorded_at()->set_seconds(static_cast<int64_t>(random() % 1000));
+        copy.set_source("again");
+        shuffled.push_back(copy);
+      }
+      std::shuffle(shuffled.begin(), shuffled.end(), random);
+      ASSERT_EQ(Of(shuffled).SerializeAsString(), expected) << "round " << round;
+    }
+  }
+}
+
+TEST_F(ReturnFoldProperties, FactsInOrderMayBeAppliedOneByOne) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 2500; ++round) {
+    std::vector<v1::Event> facts(1 + random() % 12);
+    for (v1::Event& fact : facts) fact = RandomFact(random);
+    std::sort(facts.begin(), facts.end(), [](const v1::Event& a, const v1::Event& b) {
+      return FactOrderKey(a) < FactOrderKey(b);
+    });
+    v1::Return state;
+    state.set_name(std::string(kName));
+    std::set<std::string> seen;
+    std::vector<v1::Event> applied;
+    for (const v1::Event& fact : facts) {
+      if (!seen.insert(FactIdentity(fact)).second) continue;
+      ApplyFact(fact, context_, &state);
+      applied.push_back(fact);
+      ASSERT_EQ(state.SerializeAsString(), Of(applied).SerializeAsString()) << "round " << round;
+    }
+  }
+}
+
+TEST_F(ReturnFoldProperties, MovesOnlyAsPublished) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  std::set<std::pair<v1::Return::Status, v1::Return::Status>> published;
+  for (const Transition& t : ReturnTransitions()) published.insert({t.from, t.to});
+  std::set<std::pair<v1::Return::Status, v1::Return::Status>> seen;
+  for (int round = 0; round < 4000; ++round) {
+    v1::Return state;
+    ApplyFact(f_.Requested("2026-03-02T09:00:00Z", 3), context_, &state);
+    for (int step = 0; step < 12; ++step) {
+      const v1::Event fact = RandomFact(random);
+      const v1::Return before = state;
+      ApplyFact(fact, context_, &state);
+      if (before.status() == state.status()) continue;
+      // A snapshot shows the end of several moves at once, and facts that overtook a decision or a
+      // receipt take effect together with it.
+      const bool several = fact.has_return_reported() ||
+                           before.status() == v1::Return::STATUS_REQUESTED ||
+                           (fact.has_units_received() && before.inspections_size() > 0) ||
+                           (fact.has_units_inspected() && before.items(0).quantity_refunded() > 0);
+      if (several) continue;
+      seen.insert({before.status(), state.status()});
+      ASSERT_TRUE(published.contains({before.status(), state.status()}))
+          << v1::Return::Status_Name(before.status()) << " -> "
+          << v1::Return::Status_Name(state.status()) << " by " << fact.ShortDebugString();
+    }
+  }
+  EXPECT_GT(seen.size(), 12u);
+}
+
+TEST_F(ReturnFoldProperties, InvariantsHoldWhateverComes) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 2500; ++round) {
+    std::vector<v1::Event> facts(1 + random() % 12);
+    for (v1::Event& fact : facts) fact = RandomFact(random);
+    const v1::Return state = Of(facts);
+    SCOPED_TRACE(state.ShortDebugString());
+    EXPECT_NE(state.status(), v1::Return::STATUS_UNSPECIFIED);
+    for (const v1::ReturnItem& item : state.items()) {
+      EXPECT_GE(UnitsDue(state, item), 0);
+      if (item.quantity_requested() > 0) {
+        EXPECT_LE(item.quantity_approved(), item.quantity_requested());
+      }
+      EXPECT_LE(UnitsDue(state, item), item.quantity_approved());
+    }
+    std::set<v1::Deadline::Kind> open;
+    for (const v1::Deadline& deadline : state.deadlines()) {
+      if (deadline.state() != v1::Deadline::STATE_RUNNING) continue;
+      EXPECT_TRUE(open.insert(deadline.kind()).second) << "two clocks of one kind run";
+      EXPECT_NE(state.status(), v1::Return::STATUS_CLOSED);
+      EXPECT_NE(state.status(), v1::Return::STATUS_CANCELLED);
+    }
+    std::set<std::tuple<int, int64_t, int32_t>> findings;
+    for (const v1::Finding& finding : state.findings()) {
+      EXPECT_TRUE(
+          findings
+              .insert({finding.kind(), finding.found_at().seconds(), finding.found_at().nanos()})
+              .second);
+    }
+    int live = 0;
+    for (const v1::ReturnLabel& label : state.labels()) {
+      live += label.state() != v1::ReturnLabel::STATE_FAILED &&
+              label.state() != v1::ReturnLabel::STATE_VOIDED;
+    }
+    EXPECT_LE(live, 1);
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace aftersales

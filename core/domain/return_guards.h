@@ -1,0 +1,58 @@
+// Guards of the commands on a return: what may be done now, by whom. A guard answers OK or a
+// refusal that says what to do; it never changes anything. Facts know no guards.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "aftersales/v1/channel.pb.h"
+#include "aftersales/v1/event.pb.h"
+#include "aftersales/v1/order.pb.h"
+#include "aftersales/v1/policy.pb.h"
+#include "aftersales/v1/refund.pb.h"
+#include "aftersales/v1/return.pb.h"
+#include "aftersales/v1/return_service.pb.h"
+
+namespace aftersales {
+
+// Checks a new return against its order and the order's other returns, and fills in what the
+// caller may leave out (line ids and SKUs from each other, fault, fulfillment, order_external_id,
+// channel, validity). FAILED_PRECONDITION `NOT_SHIPPED`, `QUANTITY_EXCEEDS_RETURNABLE` (with
+// `returnable`); INVALID_ARGUMENT `REASON_REQUIRED`, `LINE_UNKNOWN`, `BAD_QUANTITY`,
+// `DUPLICATE_LINE`; Returns that are rejected, cancelled or expired
+// give their units back. `zone` is the marketplace's: the return window is counted in its days.
+// A request for which no delivery date is known counts as inside the policy.
+absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl::Time now,
+                         std::span<const v1::Return> returns_of_order, v1::Return* request,
+                         absl::TimeZone zone = absl::UTCTimeZone());
+
+// Fills in the address and the return_by instant and checks; answers the fact to record.
+absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const v1::Channel& channel,
+                                                const v1::Policy& policy, v1::Role role,
+                                                const v1::ApproveReturnRequest& request,
+                                                absl::Time now);
+absl::StatusOr<v1::ReturnApproved> CheckApproveReturnless(
+    const v1::Return& state, const v1::Order* order, const v1::Channel& channel,
+    const v1::Policy& policy, v1::Role role, const v1::ApproveReturnlessRequest& request);
+absl::StatusOr<v1::ReturnRejected> CheckReject(const v1::Return& state, v1::Role role,
+                                               const v1::RejectReturnRequest& request);
+absl::Status CheckCancel(const v1::Return& state);
+absl::Status CheckReopen(const v1::Return& state, std::string_view reason);
+// Answers the label to record: ISSUED with the caller's number, or REQUESTED without one.
+absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
+                                                const v1::IssueReturnLabelRequest& request);
+// Fills in the lines (all approved units not yet received) and checks their form.
+absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt);
+absl::Status CheckCloseShort(const v1::Return& state, std::string_view reason);
+// Fills in the disposition and checks against what was received and already inspected.
+absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
+                                               const v1::Inspection& inspection,
+                                               std::string_view field);
+// `refunds` are those of the return.
+absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> refunds,
+                        const v1::CloseReturnRequest& request);
+
+}  // namespace aftersales

@@ -1,0 +1,284 @@
+#include "core/domain/return_guards.h"
+
+#include <vector>
+
+#include "core/domain/calendar.h"
+#include "core/domain/money.h"
+#include "core/domain/policy.h"
+#include "core/domain/test_facts.h"
+#include "core/status/refusal.h"
+#include "gtest/gtest.h"
+
+namespace aftersales {
+namespace {
+
+using testing_util::At;
+
+class Guards : public testing::Test {
+ protected:
+  v1::Return Asked(int units = 1) {
+    v1::Return asked;
+    v1::ReturnItem* item = asked.add_items();
+    item->set_sku("SKU-1");
+    item->set_quantity_requested(units);
+    item->set_buyer_reason(v1::RETURN_REASON_DEFECTIVE);
+    return asked;
+  }
+  v1::Return InState(v1::Return::Status status, int units = 1) {
+    v1::Return state = Asked(units);
+    state.set_name("sellers/acme/returns/ret_1");
+    state.set_status(status);
+    state.mutable_items(0)->set_line_id("L1");
+    state.mutable_items(0)->set_quantity_approved(status == v1::Return::STATUS_REQUESTED ? 0
+                                                                                         : units);
+    state.mutable_decision()->set_verdict(status == v1::Return::STATUS_REQUESTED
+                                              ? v1::Decision::VERDICT_UNSPECIFIED
+                                              : v1::Decision::VERDICT_APPROVED);
+    return state;
+  }
+  std::string Create(v1::Return asked, std::vector<v1::Return> others = {}) {
+    return ReasonOf(CheckCreate(order_, policy_, now_, others, &asked));
+  }
+
+  absl::Time now_ = At("2026-03-02T09:00:00Z");
+  v1::Channel channel_ = testing_util::UsChannel();
+  v1::Order order_ = testing_util::UsOrder(3);
+  v1::Policy policy_ = *FindPolicy("seed");
+};
+
+TEST_F(Guards, CreateFillsInWhatFollowsFromTheOrder) {
+  v1::Return asked = Asked();
+  ASSERT_TRUE(CheckCreate(order_, policy_, now_, {}, &asked).ok());
+  EXPECT_EQ(asked.items(0).line_id(), "L1");
+  EXPECT_EQ(asked.items(0).fault(), v1::FAULT_SELLER);
+  EXPECT_EQ(asked.order(), order_.name());
+  EXPECT_EQ(asked.fulfillment(), v1::FULFILLMENT_MFN);
+  EXPECT_EQ(calendar::FromProto(asked.requested_at()), now_);
+  EXPECT_TRUE(asked.validity().in_policy());
+}
+
+TEST_F(Guards, CreateCountsTheWindowInTheMarketplacesDays) {
+  // Delivered on the evening of 31 January in Los Angeles; the window ends with 2 March.
+  *order_.mutable_delivered_at() = calendar::ToProto(At("2026-02-01T05:00:00Z"));
+  const absl::TimeZone zone = calendar::Zone("America/Los_Angeles").value();
+  v1::Return inside = Asked();
+  *inside.mutable_requested_at() = calendar::ToProto(At("2026-03-03T07:59:59Z"));
+  ASSERT_TRUE(CheckCreate(order_, policy_, At("2026-03-04T00:00:00Z"), {}, &inside, zone).ok());
+  EXPECT_TRUE(inside.validity().in_policy());
+  v1::Return outside = Asked();
+  *outside.mutable_requested_at() = calendar::ToProto(At("2026-03-03T08:00:00Z"));
+  ASSERT_TRUE(CheckCreate(order_, policy_, At("2026-03-04T00:00:00Z"), {}, &outside, zone).ok());
+  EXPECT_FALSE(outside.validity().in_policy());
+  EXPECT_EQ(outside.validity().reasons(0), "OUT_OF_WINDOW");
+}
+
+TEST_F(Guards, CreateRefusesWhatCannotBeReturned) {
+  EXPECT_EQ(Create(v1::Return()), "MISSING_FIELD");
+  v1::Return asked = Asked();
+  asked.mutable_items(0)->set_sku("OTHER");
+  EXPECT_EQ(Create(asked), "LINE_UNKNOWN");
+  EXPECT_EQ(Create(Asked(0)), "BAD_QUANTITY");
+  EXPECT_EQ(Create(Asked(-1)), "BAD_QUANTITY");
+  EXPECT_EQ(Create(Asked(4)), "QUANTITY_EXCEEDS_RETURNABLE");
+  asked = Asked();
+  asked.mutable_items(0)->clear_buyer_reason();
+  EXPECT_EQ(Create(asked), "REASON_REQUIRED");
+  asked = Asked();
+  *asked.add_items() = asked.items(0);
+  EXPECT_EQ(Create(asked), "DUPLICATE_LINE");
+  asked = Asked();
+  *asked.mutable_requested_at() = calendar::ToProto(now_ + absl::Hours(1));
+  EXPECT_EQ(Create(asked), "BAD_TIME");
+  order_.mutable_lines(0)->set_quantity_shipped(0);
+  EXPECT_EQ(Create(Asked()), "NOT_SHIPPED");
+}
+
+TEST_F(Guards, CreateCountsWhatOtherReturnsTook) {
+  v1::Return other = InState(v1::Return::STATUS_REQUESTED, 2);
+  EXPECT_EQ(Create(Asked(2), {other}), "QUANTITY_EXCEEDS_RETURNABLE");
+  EXPECT_EQ(Create(Asked(1), {other}), "");
+  for (v1::Return::Status status :
+       {v1::Return::STATUS_REJECTED, v1::Return::STATUS_CANCELLED, v1::Return::STATUS_EXPIRED}) {
+    other.set_status(status);
+    EXPECT_EQ(Create(Asked(3), {other}), "");
+  }
+}
+
+TEST_F(Guards, ApproveNeedsAnOpenReturnAndAnApprovedAddress) {
+  const v1::Return open = InState(v1::Return::STATUS_REQUESTED);
+  v1::ApproveReturnRequest request;
+  const auto fact = CheckApprove(open, channel_, policy_, v1::ROLE_OPERATOR, request, now_);
+  ASSERT_TRUE(fact.ok());
+  EXPECT_EQ(fact->return_method(), v1::RETURN_METHOD_MERCHANT_LABEL);
+  EXPECT_EQ(fact->return_address_id(), "dallas");
+  EXPECT_EQ(calendar::FromProto(fact->return_by()), now_ + absl::Hours(24 * 30));
+
+  const auto reason = [&](const v1::Return& state, v1::Role role = v1::ROLE_OPERATOR) {
+    return ReasonOf(CheckApprove(state, channel_, policy_, role, request, now_).status());
+  };
+  EXPECT_EQ(reason(InState(v1::Return::STATUS_APPROVED)), "INVALID_STATE");
+  v1::Return fba = open;
+  fba.set_platform_managed(true);
+  EXPECT_EQ(reason(fba), "PLATFORM_MANAGED");
+  EXPECT_EQ(reason(fba, v1::ROLE_PLATFORM), "");
+  request.add_lines()->set_line_id("L1");
+  request.mutable_lines(0)->set_quantity(2);
+  EXPECT_EQ(reason(open), "BAD_QUANTITY");
+  request.mutable_lines(0)->set_line_id("L9");
+  EXPECT_EQ(reason(open), "LINE_UNKNOWN");
+  request.clear_lines();
+  request.set_return_method(v1::RETURN_METHOD_NONE);
+  EXPECT_EQ(reason(open), "BAD_RETURN_METHOD");
+  request.clear_return_method();
+  request.set_return_address_id("paris");
+  EXPECT_EQ(reason(open), "RETURN_ADDRESS_REQUIRED");
+  request.clear_return_address_id();
+  channel_.mutable_return_addresses(0)->set_state(v1::ReturnAddress::STATE_PENDING);
+  EXPECT_EQ(reason(open), "RETURN_ADDRESS_REQUIRED");
+}
+
+TEST_F(Guards, ReturnlessGoesByThePolicyAndAManagerMayOverride) {
+  *order_.mutable_lines(0)->mutable_item_total() = money::Make(3 * 999, "USD");
+  const v1::Return open = InState(v1::Return::STATUS_REQUESTED);
+  v1::ApproveReturnlessRequest request;
+  const auto check = [&](v1::Role role) {
+    return CheckApproveReturnless(open, &order_, channel_, policy_, role, request);
+  };
+  EXPECT_EQ(ReasonOf(check(v1::ROLE_OPERATOR).status()), "RETURNLESS_NOT_ALLOWED");
+  channel_.set_brand_registered(true);
+  EXPECT_TRUE(check(v1::ROLE_OPERATOR).ok());
+  *order_.mutable_lines(0)->mutable_item_total() = money::Make(3 * 1501, "USD");
+  EXPECT_EQ(check(v1::ROLE_OPERATOR).status().code(), absl::StatusCode::kFailedPrecondition);
+  request.set_override_reason("angry buyer");
+  EXPECT_EQ(check(v1::ROLE_OPERATOR).status().code(), absl::StatusCode::kPermissionDenied);
+  ASSERT_TRUE(check(v1::ROLE_MANAGER).ok());
+  EXPECT_EQ(check(v1::ROLE_MANAGER)->override_reason(), "angry buyer");
+}
+
+TEST_F(Guards, RejectingInsideThePolicyTakesAManager) {
+  v1::Return open = InState(v1::Return::STATUS_REQUESTED);
+  v1::RejectReturnRequest request;
+  const auto reason = [&](v1::Role role) {
+    return ReasonOf(CheckReject(open, role, request).status());
+  };
+  EXPECT_EQ(reason(v1::ROLE_OPERATOR), "REASON_REQUIRED");
+  request.set_reason_code("OUT_OF_WINDOW");
+  EXPECT_EQ(reason(v1::ROLE_OPERATOR), "");
+  open.mutable_validity()->set_in_policy(true);
+  EXPECT_EQ(reason(v1::ROLE_OPERATOR), "INVALID_REJECTION_RISK");
+  EXPECT_EQ(reason(v1::ROLE_MANAGER), "INVALID_REJECTION_RISK");
+  request.set_override_reason("fraud ring");
+  EXPECT_EQ(reason(v1::ROLE_RULE), "INVALID_REJECTION_RISK");
+  EXPECT_EQ(reason(v1::ROLE_MANAGER), "");
+  request.set_text(std::string(2001, 'x'));
+  EXPECT_EQ(reason(v1::ROLE_MANAGER), "TOO_LONG");
+}
+
+TEST_F(Guards, CancelAndReopenGoByTheState) {
+  v1::Return state = InState(v1::Return::STATUS_APPROVED);
+  EXPECT_TRUE(CheckCancel(state).ok());
+  state.mutable_items(0)->set_quantity_refunded(1);
+  EXPECT_EQ(ReasonOf(CheckCancel(state)), "INVALID_STATE");
+  EXPECT_EQ(ReasonOf(CheckCancel(InState(v1::Return::STATUS_RECEIVED))), "INVALID_STATE");
+  EXPECT_EQ(ReasonOf(CheckReopen(state, "why")), "INVALID_STATE");
+  EXPECT_TRUE(CheckReopen(InState(v1::Return::STATUS_REJECTED), "why").ok());
+  EXPECT_EQ(ReasonOf(CheckReopen(InState(v1::Return::STATUS_REJECTED), "")), "REASON_REQUIRED");
+}
+
+TEST_F(Guards, ALabelGoesToAnApprovedReturnOnce) {
+  v1::Return state = InState(v1::Return::STATUS_APPROVED);
+  state.mutable_items(0)->set_fault(v1::FAULT_SELLER);
+  v1::IssueReturnLabelRequest request;
+  const auto bought = CheckIssueLabel(state, request);
+  ASSERT_TRUE(bought.ok());
+  EXPECT_EQ(bought->state(), v1::ReturnLabel::STATE_REQUESTED);
+  EXPECT_EQ(bought->paid_by(), v1::ReturnLabel::PAYER_SELLER);
+  request.set_tracking_number("9400");
+  EXPECT_EQ(ReasonOf(CheckIssueLabel(state, request).status()), "MISSING_FIELD");
+  request.set_carrier("usps");
+  state.mutable_items(0)->set_fault(v1::FAULT_BUYER);
+  const auto own = CheckIssueLabel(state, request);
+  ASSERT_TRUE(own.ok());
+  EXPECT_EQ(own->state(), v1::ReturnLabel::STATE_ISSUED);
+  EXPECT_EQ(own->paid_by(), v1::ReturnLabel::PAYER_BUYER);
+  *request.mutable_cost() = money::Make(-1, "USD");
+  EXPECT_EQ(ReasonOf(CheckIssueLabel(state, request).status()), "NEGATIVE_AMOUNT");
+  request.clear_cost();
+  *state.add_labels() = *own;
+  EXPECT_EQ(ReasonOf(CheckIssueLabel(state, request).status()), "LABEL_EXISTS");
+  state.mutable_labels(0)->set_state(v1::ReturnLabel::STATE_VOIDED);
+  EXPECT_EQ(CheckIssueLabel(state, request)->label_id(), "label-2");
+  EXPECT_EQ(ReasonOf(CheckIssueLabel(InState(v1::Return::STATUS_REQUESTED), request).status()),
+            "INVALID_STATE");
+}
+
+TEST_F(Guards, AReceiptDefaultsToWhatIsStillToCome) {
+  v1::Return state = InState(v1::Return::STATUS_APPROVED, 3);
+  state.mutable_items(0)->set_quantity_received(1);
+  EXPECT_EQ(CheckReceipt(state, v1::Receipt())->lines(0).quantity(), 2);
+  v1::Receipt receipt;
+  receipt.add_lines()->set_quantity(5);  // a surplus is a finding, not a refusal
+  EXPECT_EQ(CheckReceipt(state, receipt)->lines(0).line_id(), "L1");
+  receipt.mutable_lines(0)->set_quantity(0);
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt).status()), "BAD_QUANTITY");
+  receipt.mutable_lines(0)->set_line_id("L9");
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt).status()), "LINE_UNKNOWN");
+  state.mutable_items(0)->set_quantity_received(3);
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, v1::Receipt()).status()), "MISSING_FIELD");
+}
+
+TEST_F(Guards, AnInspectionNeedsReceivedUnits) {
+  v1::Return state = InState(v1::Return::STATUS_RECEIVED, 2);
+  state.mutable_items(0)->set_quantity_received(2);
+  v1::Inspection inspection;
+  inspection.set_quantity(2);
+  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, "i").status()), "MISSING_FIELD");
+  inspection.set_condition(v1::CONDITION_WRONG_ITEM);
+  inspection.set_inspection_id("i1");
+  const auto checked = CheckInspection(state, inspection, "i");
+  ASSERT_TRUE(checked.ok());
+  EXPECT_EQ(checked->disposition(), v1::DISPOSITION_QUARANTINE);
+  *state.add_inspections() = *checked;
+  EXPECT_TRUE(CheckInspection(state, inspection, "i").ok()) << "the same one again";
+  inspection.set_inspection_id("i2");
+  inspection.set_quantity(1);
+  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, "i").status()), "NOT_RECEIVED");
+}
+
+TEST_F(Guards, CloseShortNeedsAPartThatCame) {
+  v1::Return state = InState(v1::Return::STATUS_PARTIALLY_RECEIVED, 3);
+  EXPECT_EQ(ReasonOf(CheckCloseShort(state, "why")), "INVALID_STATE");
+  state.mutable_items(0)->set_quantity_received(2);
+  EXPECT_EQ(ReasonOf(CheckCloseShort(state, "")), "REASON_REQUIRED");
+  EXPECT_TRUE(CheckCloseShort(state, "ONE_NOT_RETURNED").ok());
+  state.set_short_reason("ONE_NOT_RETURNED");
+  EXPECT_EQ(ReasonOf(CheckCloseShort(state, "again")), "INVALID_STATE");
+}
+
+TEST_F(Guards, CloseNeedsEverythingSettled) {
+  v1::Return state = InState(v1::Return::STATUS_RECEIVED);
+  state.mutable_items(0)->set_quantity_received(1);
+  v1::CloseReturnRequest request;
+  std::vector<v1::Refund> refunds(1);
+  const auto reason = [&] { return ReasonOf(CheckClose(state, refunds, request)); };
+  EXPECT_EQ(reason(), "REASON_REQUIRED");
+  request.set_reason("done");
+  EXPECT_EQ(reason(), "INVALID_STATE");
+  request.set_without_refund(true);
+  EXPECT_EQ(reason(), "");
+  request.set_without_refund(false);
+  state.mutable_items(0)->set_quantity_refunded(1);
+  EXPECT_EQ(reason(), "");
+  for (v1::Refund::Status status :
+       {v1::Refund::STATUS_APPROVED, v1::Refund::STATUS_SUBMITTED, v1::Refund::STATUS_UNKNOWN}) {
+    refunds[0].set_status(status);
+    EXPECT_EQ(reason(), "REFUND_PENDING");
+  }
+  refunds[0].set_status(v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(reason(), "");
+  state.set_status(v1::Return::STATUS_APPROVED);
+  EXPECT_EQ(reason(), "INVALID_STATE");
+}
+
+}  // namespace
+}  // namespace aftersales
