@@ -1,0 +1,189 @@
+#include "core/store/sqlite/schema.h"
+
+#include <iterator>
+
+#include "core/status/text.h"
+#include "core/store/store.h"
+
+namespace aftersales::store::sqlite {
+namespace {
+
+// The seller is the first column of every key. Bodies are serialized messages; the columns beside
+// them are what is filtered, sorted or joined. Tables are WITHOUT ROWID because their keys are the
+// order in which they are read, and a row then costs one B-tree less. Partial indices keep the
+// queue and the metric lists as small as what is in them.
+constexpr const char* kMigrations[] = {
+    R"sql(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sellers (
+  seller TEXT PRIMARY KEY,
+  body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE channels (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE orders (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  external_id TEXT NOT NULL,
+  fulfillment INTEGER NOT NULL,
+  placed_at INTEGER NOT NULL,
+  placed_day INTEGER NOT NULL,
+  defective INTEGER NOT NULL,
+  confirmed INTEGER NOT NULL,
+  late INTEGER NOT NULL,
+  due_at INTEGER,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX orders_external ON orders (seller, channel, external_id);
+CREATE INDEX orders_placed ON orders (seller, placed_at, id);
+CREATE INDEX orders_metric ON orders (seller, channel, fulfillment, placed_day, id);
+CREATE INDEX orders_defective ON orders (seller, channel, fulfillment, placed_day, id)
+  WHERE defective = 1;
+CREATE INDEX orders_late ON orders (seller, channel, fulfillment, placed_day, id) WHERE late = 1;
+CREATE INDEX orders_due ON orders (seller, due_at, id) WHERE due_at IS NOT NULL;
+
+CREATE TABLE returns (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  external_id TEXT NOT NULL,
+  rma TEXT NOT NULL,
+  order_id TEXT NOT NULL,
+  order_external_id TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  fulfillment INTEGER NOT NULL,
+  due_at INTEGER,
+  due_kind INTEGER,
+  clock_at INTEGER,
+  response_due INTEGER,
+  answered INTEGER,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX returns_external ON returns (seller, channel, external_id)
+  WHERE external_id <> '';
+CREATE INDEX returns_rma ON returns (seller, rma) WHERE rma <> '';
+CREATE INDEX returns_order ON returns (seller, order_external_id);
+CREATE INDEX returns_due ON returns (seller, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX returns_clock ON returns (clock_at) WHERE clock_at IS NOT NULL;
+CREATE INDEX returns_response ON returns (seller, channel, response_due, answered, id)
+  WHERE response_due IS NOT NULL;
+
+CREATE TABLE refunds (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  external_id TEXT NOT NULL,
+  order_id TEXT NOT NULL,
+  return_id TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  due_at INTEGER,
+  due_kind INTEGER,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX refunds_external ON refunds (seller, channel, external_id)
+  WHERE external_id <> '';
+CREATE INDEX refunds_order ON refunds (seller, order_id, id);
+CREATE INDEX refunds_return ON refunds (seller, return_id, id) WHERE return_id <> '';
+CREATE INDEX refunds_due ON refunds (seller, due_at, id) WHERE due_at IS NOT NULL;
+
+CREATE TABLE shipments (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  order_external_id TEXT NOT NULL,
+  tracking_number TEXT NOT NULL,
+  fulfillment INTEGER NOT NULL,
+  validity INTEGER NOT NULL,
+  confirmed_day INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shipments_order ON shipments (seller, order_external_id);
+CREATE INDEX shipments_number ON shipments (seller, tracking_number) WHERE tracking_number <> '';
+CREATE INDEX shipments_metric ON shipments (seller, channel, fulfillment, confirmed_day, id);
+
+CREATE TABLE events (
+  seller TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE answers (
+  seller TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  request_hash BLOB NOT NULL,
+  response BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (seller, request_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counters (
+  seller TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  fulfillment INTEGER NOT NULL,
+  counter INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  value INTEGER NOT NULL,
+  PRIMARY KEY (seller, channel, fulfillment, counter, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE effects (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  seller TEXT NOT NULL,
+  effect_id TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  method TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  last_error TEXT NOT NULL
+) STRICT;
+CREATE INDEX effects_due ON effects (due_at, seq) WHERE state IN (0, 2);
+CREATE INDEX effects_subject ON effects (subject, seq) WHERE state <> 3;
+
+CREATE TABLE feed_cursors (
+  seller TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (seller, plugin)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO meta VALUES ('secret', randomblob(32));
+)sql",
+};
+
+}  // namespace
+
+void Migrate(Connection& connection) {
+  int64_t version = 0;
+  {
+    Statement statement = connection.Prepare("PRAGMA user_version");
+    if (statement.Next()) version = statement.Int(0);
+  }
+  const auto newest = static_cast<int64_t>(std::size(kMigrations));
+  if (version > newest) {
+    throw Error(Cat("the database has schema ", version, ", this program knows up to ", newest,
+                    ": run a newer program, or another data directory"));
+  }
+  for (; version < newest; ++version) {
+    connection.Execute("BEGIN IMMEDIATE");
+    connection.Execute(kMigrations[version]);
+    connection.Execute(Cat("PRAGMA user_version=", version + 1).c_str());
+    connection.Execute("COMMIT");
+  }
+}
+
+}  // namespace aftersales::store::sqlite

@@ -1,0 +1,831 @@
+#include "core/store/sqlite/session.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/domain/calendar.h"
+#include "core/domain/deadlines.h"
+#include "core/domain/resource_names.h"
+#include "core/status/text.h"
+
+namespace aftersales::store::sqlite {
+namespace {
+
+template <typename M>
+M Parse(std::string_view bytes) {
+  M message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    throw Error(Cat("storage: a stored ", message.GetTypeName(), " cannot be read"));
+  }
+  return message;
+}
+
+// Queries by a part of the key name their index. Without statistics SQLite takes the seller, with
+// which every key begins, to be nearly as selective as the whole, and reads all rows of a seller;
+// and statistics of a small database mislead it just so once the database has grown.
+
+// A query whose WHERE grows with the filter. Every variant is a text of its own, so that each is
+// planned with the index that fits it, and prepared once.
+class Query {
+ public:
+  explicit Query(std::string_view sql) : sql_(sql) {}
+  Query& And(std::string_view condition) {
+    sql_ += " AND ";
+    sql_ += condition;
+    return *this;
+  }
+  Query& And(std::string_view condition, std::string_view value) {
+    And(condition);
+    values_.emplace_back(value);
+    return *this;
+  }
+  Query& And(std::string_view condition, int64_t value) {
+    And(condition);
+    values_.emplace_back(value);
+    return *this;
+  }
+  Query& Bind(int64_t value) {
+    values_.emplace_back(value);
+    return *this;
+  }
+  Query& Bind(std::string_view value) {
+    values_.emplace_back(value);
+    return *this;
+  }
+  Query& Text(std::string_view sql) {
+    sql_ += sql;
+    return *this;
+  }
+  // The query must outlive the statement, which borrows its texts.
+  Statement& In(Connection& db, std::optional<Statement>& place) {
+    place.emplace(db.Handle(sql_), &db);
+    for (const Value& value : values_) {
+      if (value.text) {
+        place->Bind(std::string_view(*value.text));
+      } else {
+        place->Bind(value.number);
+      }
+    }
+    return *place;
+  }
+
+ private:
+  struct Value {
+    explicit Value(std::string_view t) : text(std::string(t)) {}
+    explicit Value(int64_t n) : number(n) {}
+    std::optional<std::string> text;
+    int64_t number = 0;
+  };
+  std::string sql_;
+  std::vector<Value> values_;
+};
+
+template <typename M>
+std::vector<M> All(Query query, Connection& db) {
+  std::optional<Statement> place;
+  Statement& statement = query.In(db, place);
+  std::vector<M> rows;
+  while (statement.Next()) rows.push_back(Parse<M>(statement.Bytes(0)));
+  return rows;
+}
+
+std::optional<int64_t> Micros(const v1::Deadline* deadline) {
+  if (deadline == nullptr) return std::nullopt;
+  return calendar::ToMicros(deadline->due_at());
+}
+
+std::string_view IdOf(std::string_view name) { return names::Split(name).id; }
+std::string_view SellerOf(std::string_view name) { return names::Split(name).seller; }
+
+// The latest response deadline that counts: open or met, of a seller-fulfilled return.
+const v1::Deadline* ResponseDeadline(const v1::Return& state) {
+  const v1::Deadline* latest = nullptr;
+  for (const v1::Deadline& deadline : state.deadlines()) {
+    if (deadline.kind() == v1::Deadline::KIND_RETURN_RESPONSE &&
+        deadline.state() != v1::Deadline::STATE_CANCELLED) {
+      latest = &deadline;
+    }
+  }
+  return latest;
+}
+
+Effect ReadEffect(const Statement& s) {
+  Effect effect;
+  effect.seq = s.Int(0);
+  effect.seller = s.Text(1);
+  effect.effect_id = s.Text(2);
+  effect.plugin = s.Text(3);
+  effect.method = s.Text(4);
+  effect.subject = s.Text(5);
+  effect.state = static_cast<Effect::State>(s.Int(6));
+  effect.attempt = static_cast<int>(s.Int(7));
+  effect.due_at = s.Int(8);
+  effect.last_error = s.Text(9);
+  return effect;
+}
+
+std::vector<Effect> ReadEffects(Statement& statement) {
+  std::vector<Effect> effects;
+  while (statement.Next()) effects.push_back(ReadEffect(statement));
+  return effects;
+}
+
+#define EFFECT_COLUMNS \
+  "seq, seller, effect_id, plugin, method, subject, state, attempt, due_at, last_error"
+
+}  // namespace
+
+// ---- Work and batch -----------------------------------------------------------------------------
+
+void Session::BeginWork() {
+  in_work_ = true;
+  savepoint_ = false;
+  work_news_ = false;
+  work_counters_.clear();
+  sequence_undo_.clear();
+}
+
+void Session::Changing() {
+  if (!in_work_ || savepoint_) return;
+  db_.Prepare("SAVEPOINT work").Run();
+  savepoint_ = true;
+}
+
+void Session::KeepWork() {
+  if (savepoint_) db_.Prepare("RELEASE work").Run();
+  for (auto& [key, amount] : work_counters_) batch_counters_[key] += amount;
+  news_ = news_ || work_news_;
+  in_work_ = false;
+}
+
+void Session::UndoWork() {
+  if (savepoint_) {
+    db_.Prepare("ROLLBACK TO work").Run();
+    db_.Prepare("RELEASE work").Run();
+  }
+  for (auto it = sequence_undo_.rbegin(); it != sequence_undo_.rend(); ++it) {
+    last_sequence_[it->first] = it->second;
+  }
+  in_work_ = false;
+}
+
+void Session::FlushCounters() {
+  for (const auto& [key, amount] : batch_counters_) {
+    if (amount == 0) continue;
+    const auto& [seller, counter] = key;
+    db_.Prepare(
+           "INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+           "value = value + excluded.value")
+        .Bind(std::string_view(seller))
+        .Bind(std::string_view(counter.channel))
+        .Bind(static_cast<int64_t>(counter.fulfillment))
+        .Bind(static_cast<int64_t>(counter.counter))
+        .Bind(static_cast<int64_t>(counter.day))
+        .Bind(amount)
+        .Run();
+  }
+  batch_counters_.clear();
+}
+
+void Session::Forget() {
+  batch_counters_.clear();
+  work_counters_.clear();
+  last_sequence_.clear();
+  news_ = false;
+  in_work_ = false;
+}
+
+// ---- Sellers and channels -----------------------------------------------------------------------
+
+std::optional<v1::Seller> Session::FindSeller(std::string_view seller) {
+  Statement s = db_.Prepare("SELECT body FROM sellers WHERE seller = ?");
+  s.Bind(seller);
+  if (!s.Next()) return std::nullopt;
+  return Parse<v1::Seller>(s.Bytes(0));
+}
+
+std::vector<std::string> Session::SellerIds() {
+  Statement s = db_.Prepare("SELECT seller FROM sellers ORDER BY seller");
+  std::vector<std::string> ids;
+  while (s.Next()) ids.push_back(s.Text(0));
+  return ids;
+}
+
+std::vector<v1::Channel> Session::ListChannels(std::string_view seller) {
+  return All<v1::Channel>(
+      Query("SELECT body FROM channels WHERE seller = ? ORDER BY id").Bind(seller), db_);
+}
+
+void Session::PutSeller(const v1::Seller& seller) {
+  Changing();
+  seller.SerializeToString(&buffer_);
+  db_.Prepare("INSERT INTO sellers VALUES (?, ?) ON CONFLICT DO UPDATE SET body = excluded.body")
+      .Bind(std::string_view(seller.name()).substr(sizeof("sellers/") - 1))
+      .BindBlob(buffer_)
+      .Run();
+}
+
+void Session::PutChannel(const v1::Channel& channel) {
+  Changing();
+  channel.SerializeToString(&buffer_);
+  db_.Prepare(
+         "INSERT INTO channels VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body")
+      .Bind(SellerOf(channel.name()))
+      .Bind(IdOf(channel.name()))
+      .BindBlob(buffer_)
+      .Run();
+  zones_.clear();
+}
+
+absl::TimeZone Session::ZoneOf(std::string_view seller, std::string_view channel_name) {
+  if (auto found = zones_.find(channel_name); found != zones_.end()) return found->second;
+  Statement s = db_.Prepare("SELECT body FROM channels WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(IdOf(channel_name));
+  absl::TimeZone zone = absl::UTCTimeZone();
+  if (s.Next()) {
+    const auto found = calendar::Zone(Parse<v1::Channel>(s.Bytes(0)).time_zone());
+    if (found.ok()) zone = *found;
+  }
+  zones_.emplace(std::string(channel_name), zone);
+  return zone;
+}
+
+// ---- Orders -------------------------------------------------------------------------------------
+
+std::optional<v1::Order> Session::FindOrder(std::string_view seller, std::string_view id) {
+  Statement s = db_.Prepare("SELECT body FROM orders WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<v1::Order>(s.Bytes(0));
+}
+
+std::optional<v1::Order> Session::FindOrderByExternalId(std::string_view seller,
+                                                        std::string_view channel,
+                                                        std::string_view external_id) {
+  Statement s =
+      db_.Prepare("SELECT body FROM orders WHERE seller = ? AND channel = ? AND external_id = ?");
+  s.Bind(seller).Bind(channel).Bind(external_id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<v1::Order>(s.Bytes(0));
+}
+
+std::vector<v1::Order> Session::ListOrders(std::string_view seller, const OrderFilter& filter,
+                                           std::optional<std::pair<int64_t, std::string>> after,
+                                           int limit) {
+  Query query("SELECT body FROM orders WHERE seller = ?");
+  query.Bind(seller);
+  if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
+  if (!filter.external_id.empty()) query.And("external_id = ?", filter.external_id);
+  if (filter.fulfillment) query.And("fulfillment = ?", static_cast<int64_t>(*filter.fulfillment));
+  if (filter.defective) query.And(*filter.defective ? "defective = 1" : "defective = 0");
+  if (after) query.And("(placed_at, id) < (?, ?)", after->first).Bind(after->second);
+  query.Text(" ORDER BY placed_at DESC, id DESC LIMIT ?").Bind(static_cast<int64_t>(limit));
+  return All<v1::Order>(std::move(query), db_);
+}
+
+void Session::PutOrder(const v1::Order& order, bool created) {
+  Changing();
+  const std::string_view seller = SellerOf(order.name());
+  order.SerializeToString(&buffer_);
+  const absl::Time placed = calendar::FromProto(order.placed_at());
+  const int32_t day =
+      calendar::DayNumber(calendar::LocalDay(placed, ZoneOf(seller, order.channel())));
+  // Waiting to be shipped: seller-fulfilled, ship-by known, not confirmed, not cancelled.
+  std::optional<int64_t> due;
+  if (order.fulfillment() == v1::FULFILLMENT_MFN && order.has_expected_ship_by() &&
+      !order.has_ship_confirmed_at() && order.status() != v1::Order::STATUS_CANCELLED &&
+      order.status() != v1::Order::STATUS_SHIPPED) {
+    due = calendar::ToMicros(order.expected_ship_by());
+  }
+  db_.Prepare(created ? "INSERT INTO orders (channel, external_id, fulfillment, placed_at, "
+                        "placed_day, defective, confirmed, late, due_at, body, seller, id) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      : "UPDATE orders SET channel = ?, external_id = ?, fulfillment = ?, "
+                        "placed_at = ?, placed_day = ?, defective = ?, confirmed = ?, late = ?, "
+                        "due_at = ?, body = ? WHERE seller = ? AND id = ?")
+      .Bind(IdOf(order.channel()))
+      .Bind(std::string_view(order.external_id()))
+      .Bind(static_cast<int64_t>(order.fulfillment()))
+      .Bind(calendar::ToMicros(order.placed_at()))
+      .Bind(static_cast<int64_t>(day))
+      .Bind(static_cast<int64_t>(metrics::IsDefective(order) ? 1 : 0))
+      .Bind(static_cast<int64_t>(order.has_ship_confirmed_at() ? 1 : 0))
+      .Bind(static_cast<int64_t>(
+          order.fulfillment() == v1::FULFILLMENT_MFN && metrics::IsLate(order) ? 1 : 0))
+      .Bind(due)
+      .BindBlob(buffer_)
+      .Bind(seller)
+      .Bind(IdOf(order.name()))
+      .Run();
+}
+
+// ---- Returns ------------------------------------------------------------------------------------
+
+std::optional<ReturnRecord> Session::FindReturn(std::string_view seller, std::string_view id) {
+  Statement s = db_.Prepare("SELECT body FROM returns WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<ReturnRecord>(s.Bytes(0));
+}
+
+std::optional<ReturnRecord> Session::FindReturnByExternalId(std::string_view seller,
+                                                            std::string_view channel,
+                                                            std::string_view external_id) {
+  Statement s = db_.Prepare(
+      "SELECT body FROM returns WHERE seller = ? AND channel = ? AND external_id = ? AND "
+      "external_id <> ''");
+  s.Bind(seller).Bind(channel).Bind(external_id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<ReturnRecord>(s.Bytes(0));
+}
+
+std::vector<ReturnRecord> Session::ReturnsOfOrder(std::string_view seller, std::string_view channel,
+                                                  std::string_view order_external_id) {
+  Statement s = db_.Prepare(
+      "SELECT body FROM returns INDEXED BY returns_order WHERE seller = ? AND "
+      "order_external_id = ? AND channel = ?");
+  s.Bind(seller).Bind(order_external_id).Bind(channel);
+  std::vector<ReturnRecord> rows;
+  while (s.Next()) rows.push_back(Parse<ReturnRecord>(s.Bytes(0)));
+  return rows;
+}
+
+std::vector<v1::Return> Session::ListReturns(std::string_view seller, const ReturnFilter& filter,
+                                             std::string_view after_id, int limit) {
+  const std::string_view index = !filter.external_rma_id.empty() ? " INDEXED BY returns_rma"
+                                 : filter.overdue_at             ? " INDEXED BY returns_due"
+                                                                 : "";
+  Query query(Cat("SELECT body FROM returns", index, " WHERE seller = ?"));
+  query.Bind(seller);
+  if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
+  if (!filter.order.empty()) query.And("order_id = ?", filter.order);
+  if (!filter.external_rma_id.empty()) {
+    query.And("rma = ? AND rma <> ''", filter.external_rma_id);
+  }
+  if (filter.status) query.And("status = ?", static_cast<int64_t>(*filter.status));
+  if (filter.overdue_at) query.And("due_at < ?", *filter.overdue_at);
+  if (!after_id.empty()) query.And("id < ?", after_id);
+  query.Text(" ORDER BY id DESC LIMIT ?").Bind(static_cast<int64_t>(limit));
+  std::vector<v1::Return> returns;
+  for (ReturnRecord& record : All<ReturnRecord>(std::move(query), db_)) {
+    returns.push_back(std::move(*record.mutable_state()));
+  }
+  return returns;
+}
+
+std::vector<std::pair<std::string, std::string>> Session::ReturnsForClock(int64_t now, int limit) {
+  Statement s =
+      db_.Prepare("SELECT seller, id FROM returns WHERE clock_at <= ? ORDER BY clock_at LIMIT ?");
+  s.Bind(now).Bind(static_cast<int64_t>(limit));
+  std::vector<std::pair<std::string, std::string>> ids;
+  while (s.Next()) ids.emplace_back(s.Text(0), s.Text(1));
+  return ids;
+}
+
+void Session::PutReturn(const ReturnRecord& record, bool created) {
+  Changing();
+  const v1::Return& state = record.state();
+  record.SerializeToString(&buffer_);
+  const v1::Deadline* due = NextForPerson(state);
+  const v1::Deadline* clock = NextForClock(state);
+  const v1::Deadline* response = ResponseDeadline(state);
+  db_.Prepare(created ? "INSERT INTO returns (channel, external_id, rma, order_id, "
+                        "order_external_id, status, fulfillment, due_at, due_kind, clock_at, "
+                        "response_due, answered, body, seller, id) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      : "UPDATE returns SET channel = ?, external_id = ?, rma = ?, order_id = ?, "
+                        "order_external_id = ?, status = ?, fulfillment = ?, due_at = ?, "
+                        "due_kind = ?, clock_at = ?, response_due = ?, answered = ?, body = ? "
+                        "WHERE seller = ? AND id = ?")
+      .Bind(IdOf(state.channel()))
+      .Bind(std::string_view(state.external_id()))
+      .Bind(std::string_view(state.external_rma_id()))
+      .Bind(IdOf(state.order()))
+      .Bind(std::string_view(state.order_external_id()))
+      .Bind(static_cast<int64_t>(state.status()))
+      .Bind(static_cast<int64_t>(state.fulfillment()))
+      .Bind(Micros(due))
+      .Bind(due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
+      .Bind(Micros(clock))
+      .Bind(Micros(response))
+      .Bind(response == nullptr ? std::nullopt : std::optional<int64_t>(response->state()))
+      .BindBlob(buffer_)
+      .Bind(SellerOf(state.name()))
+      .Bind(IdOf(state.name()))
+      .Run();
+}
+
+// ---- Refunds ------------------------------------------------------------------------------------
+
+std::optional<RefundRecord> Session::FindRefund(std::string_view seller, std::string_view id) {
+  Statement s = db_.Prepare("SELECT body FROM refunds WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<RefundRecord>(s.Bytes(0));
+}
+
+std::optional<RefundRecord> Session::FindRefundByExternalId(std::string_view seller,
+                                                            std::string_view channel,
+                                                            std::string_view external_id) {
+  Statement s = db_.Prepare(
+      "SELECT body FROM refunds WHERE seller = ? AND channel = ? AND external_id = ? AND "
+      "external_id <> ''");
+  s.Bind(seller).Bind(channel).Bind(external_id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<RefundRecord>(s.Bytes(0));
+}
+
+std::vector<v1::Refund> Session::RefundsOfOrder(std::string_view seller,
+                                                std::string_view order_id) {
+  Statement s = db_.Prepare(
+      "SELECT body FROM refunds INDEXED BY refunds_order WHERE seller = ? AND "
+      "order_id = ? ORDER BY id");
+  s.Bind(seller).Bind(order_id);
+  std::vector<v1::Refund> refunds;
+  while (s.Next()) refunds.push_back(std::move(*Parse<RefundRecord>(s.Bytes(0)).mutable_state()));
+  return refunds;
+}
+
+std::vector<v1::Refund> Session::ListRefunds(std::string_view seller, const RefundFilter& filter,
+                                             std::string_view after_id, int limit) {
+  const std::string_view index = !filter.return_id.empty() ? " INDEXED BY refunds_return"
+                                 : !filter.order.empty()   ? " INDEXED BY refunds_order"
+                                                           : "";
+  Query query(Cat("SELECT body FROM refunds", index, " WHERE seller = ?"));
+  query.Bind(seller);
+  if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
+  if (!filter.order.empty()) query.And("order_id = ?", filter.order);
+  if (!filter.return_id.empty()) query.And("return_id = ? AND return_id <> ''", filter.return_id);
+  if (filter.status) query.And("status = ?", static_cast<int64_t>(*filter.status));
+  if (!after_id.empty()) query.And("id < ?", after_id);
+  query.Text(" ORDER BY id DESC LIMIT ?").Bind(static_cast<int64_t>(limit));
+  std::vector<v1::Refund> refunds;
+  for (RefundRecord& record : All<RefundRecord>(std::move(query), db_)) {
+    refunds.push_back(std::move(*record.mutable_state()));
+  }
+  return refunds;
+}
+
+void Session::PutRefund(const RefundRecord& record, bool created) {
+  Changing();
+  const v1::Refund& refund = record.state();
+  record.SerializeToString(&buffer_);
+  // A person has to act where there is no API, and where nobody knows how the payment ended.
+  std::optional<int64_t> due, kind;
+  if (refund.has_manual_action() && refund.status() == v1::Refund::STATUS_APPROVED) {
+    kind = v1::Deadline::KIND_MANUAL_ACTION;
+  } else if (refund.status() == v1::Refund::STATUS_UNKNOWN) {
+    kind = v1::Deadline::KIND_REFUND_QUERY;
+  }
+  if (kind) due = calendar::ToMicros(refund.due_at());
+  db_.Prepare(created ? "INSERT INTO refunds (channel, external_id, order_id, return_id, status, "
+                        "due_at, due_kind, body, seller, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      : "UPDATE refunds SET channel = ?, external_id = ?, order_id = ?, "
+                        "return_id = ?, status = ?, due_at = ?, due_kind = ?, body = ? "
+                        "WHERE seller = ? AND id = ?")
+      .Bind(IdOf(refund.channel()))
+      .Bind(std::string_view(refund.external_refund_id()))
+      .Bind(IdOf(refund.order()))
+      .Bind(IdOf(refund.return_name()))
+      .Bind(static_cast<int64_t>(refund.status()))
+      .Bind(due)
+      .Bind(kind)
+      .BindBlob(buffer_)
+      .Bind(SellerOf(refund.name()))
+      .Bind(IdOf(refund.name()))
+      .Run();
+}
+
+// ---- Shipments ----------------------------------------------------------------------------------
+
+std::optional<v1::Shipment> Session::FindShipment(std::string_view seller, std::string_view id) {
+  Statement s = db_.Prepare("SELECT body FROM shipments WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<v1::Shipment>(s.Bytes(0));
+}
+
+std::vector<v1::Shipment> Session::ShipmentsOfOrder(std::string_view seller,
+                                                    std::string_view channel,
+                                                    std::string_view order_external_id) {
+  return All<v1::Shipment>(Query("SELECT body FROM shipments INDEXED BY shipments_order "
+                                 "WHERE seller = ?")
+                               .Bind(seller)
+                               .And("order_external_id = ?", order_external_id)
+                               .And("channel = ?", channel)
+                               .Text(" ORDER BY id"),
+                           db_);
+}
+
+std::vector<v1::Shipment> Session::ShipmentsByNumber(std::string_view seller,
+                                                     std::string_view number, int limit) {
+  return All<v1::Shipment>(Query("SELECT body FROM shipments INDEXED BY shipments_number "
+                                 "WHERE seller = ?")
+                               .Bind(seller)
+                               .And("tracking_number = ? AND tracking_number <> ''", number)
+                               .Text(" LIMIT ?")
+                               .Bind(static_cast<int64_t>(limit)),
+                           db_);
+}
+
+std::vector<v1::Shipment> Session::ListShipments(std::string_view seller,
+                                                 const ShipmentFilter& filter,
+                                                 std::string_view after_id, int limit) {
+  const std::string_view index = !filter.tracking_number.empty() ? " INDEXED BY shipments_number"
+                                 : !filter.order_external_id.empty() ? " INDEXED BY shipments_order"
+                                                                     : "";
+  Query query(Cat("SELECT body FROM shipments", index, " WHERE seller = ?"));
+  query.Bind(seller);
+  if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
+  if (!filter.order_external_id.empty()) {
+    query.And("order_external_id = ?", filter.order_external_id);
+  }
+  if (!filter.tracking_number.empty()) {
+    query.And("tracking_number = ? AND tracking_number <> ''", filter.tracking_number);
+  }
+  if (filter.validity) query.And("validity = ?", static_cast<int64_t>(*filter.validity));
+  if (!after_id.empty()) query.And("id < ?", after_id);
+  query.Text(" ORDER BY id DESC LIMIT ?").Bind(static_cast<int64_t>(limit));
+  return All<v1::Shipment>(std::move(query), db_);
+}
+
+void Session::PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
+                          int32_t confirmed_day, bool created) {
+  Changing();
+  shipment.SerializeToString(&buffer_);
+  db_.Prepare(created ? "INSERT INTO shipments (channel, order_external_id, tracking_number, "
+                        "fulfillment, validity, confirmed_day, body, seller, id) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      : "UPDATE shipments SET channel = ?, order_external_id = ?, "
+                        "tracking_number = ?, fulfillment = ?, validity = ?, confirmed_day = ?, "
+                        "body = ? WHERE seller = ? AND id = ?")
+      .Bind(IdOf(shipment.channel()))
+      .Bind(std::string_view(shipment.order_external_id()))
+      .Bind(std::string_view(shipment.verdict().tracking_number()))
+      .Bind(static_cast<int64_t>(fulfillment))
+      .Bind(static_cast<int64_t>(shipment.verdict().validity()))
+      .Bind(static_cast<int64_t>(confirmed_day))
+      .BindBlob(buffer_)
+      .Bind(SellerOf(shipment.name()))
+      .Bind(IdOf(shipment.name()))
+      .Run();
+}
+
+// ---- Queue and metrics --------------------------------------------------------------------------
+
+std::vector<WorkRow> Session::ListWork(std::string_view seller, const WorkFilter& filter,
+                                       const WorkPosition& after, int limit) {
+  struct Source {
+    WorkRow::Source source;
+    std::string_view table, kind;
+  };
+  static constexpr Source kSources[] = {
+      {WorkRow::Source::kReturn, "returns", "due_kind"},
+      {WorkRow::Source::kRefund, "refunds", "due_kind"},
+      {WorkRow::Source::kOrder, "orders", "8"},  // Deadline::KIND_SHIP_BY
+  };
+  // Each source is read in order from its own index and only as far as the page may need.
+  std::vector<WorkRow> rows;
+  for (const Source& source : kSources) {
+    const int rank = static_cast<int>(source.source);
+    Query query(
+        Cat("SELECT id, due_at, ", source.kind, ", body FROM ", source.table, " WHERE seller = ?"));
+    query.Bind(seller).And("due_at IS NOT NULL");
+    if (rank > after.source) {
+      query.And("due_at >= ?", after.due_at);
+    } else if (rank < after.source) {
+      query.And("due_at > ?", after.due_at);
+    } else {
+      query.And("(due_at, id) > (?, ?)", after.due_at).Bind(after.id);
+    }
+    if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
+    if (filter.kind) query.And(Cat(source.kind, " = ?"), static_cast<int64_t>(*filter.kind));
+    query.Text(" ORDER BY due_at, id LIMIT ?").Bind(static_cast<int64_t>(limit));
+    std::optional<Statement> place;
+    Statement& s = query.In(db_, place);
+    while (s.Next()) {
+      rows.push_back({source.source, s.Text(0), s.Int(1), static_cast<int>(s.Int(2)), s.Text(3)});
+    }
+  }
+  std::sort(rows.begin(), rows.end(), [](const WorkRow& a, const WorkRow& b) {
+    return std::tie(a.due_at, a.source, a.id) < std::tie(b.due_at, b.source, b.id);
+  });
+  if (rows.size() > static_cast<size_t>(limit)) rows.resize(limit);
+  return rows;
+}
+
+int64_t Session::SumCounter(std::string_view seller, std::string_view channel,
+                            v1::Fulfillment fulfillment, metrics::Counter counter,
+                            int32_t first_day, int32_t last_day) {
+  Statement s = db_.Prepare(
+      "SELECT coalesce(sum(value), 0) FROM counters WHERE seller = ? AND channel = ? AND "
+      "fulfillment = ? AND counter = ? AND day BETWEEN ? AND ?");
+  s.Bind(seller)
+      .Bind(channel)
+      .Bind(static_cast<int64_t>(fulfillment))
+      .Bind(static_cast<int64_t>(counter))
+      .Bind(static_cast<int64_t>(first_day))
+      .Bind(static_cast<int64_t>(last_day));
+  return s.Next() ? s.Int(0) : 0;
+}
+
+int64_t Session::CountUnansweredBefore(std::string_view seller, std::string_view channel,
+                                       int64_t from, int64_t now) {
+  Statement s = db_.Prepare(
+      "SELECT count(*) FROM returns INDEXED BY returns_response WHERE seller = ? AND channel = ? "
+      "AND response_due >= ? AND response_due < ? AND answered = 1");
+  s.Bind(seller).Bind(channel).Bind(from).Bind(now);
+  return s.Next() ? s.Int(0) : 0;
+}
+
+std::vector<MetricRow> Session::ListMetric(std::string_view seller, const MetricQuery& query,
+                                           std::optional<std::pair<int32_t, std::string>> after,
+                                           int limit) {
+  // Values of v1::Deadline::State in `answered`: 1 RUNNING, 2 MET, 4 MET_LATE.
+  static constexpr std::string_view kResponseDay = "response_due / 86400000000";
+  std::string_view table = "orders", day = "placed_day";
+  std::string condition;
+  switch (query.kind) {
+    case v1::Metric::KIND_ODR:
+      condition = query.denominator ? "1" : "defective = 1";
+      break;
+    case v1::Metric::KIND_LSR:
+      condition = query.denominator ? "confirmed = 1" : "late = 1";
+      break;
+    case v1::Metric::KIND_VTR:
+      table = "shipments";
+      day = "confirmed_day";
+      condition = query.denominator ? "1" : "validity = 1";
+      break;
+    case v1::Metric::KIND_RESP:
+      table = "returns";
+      day = kResponseDay;
+      condition = query.denominator ? "(answered IN (2, 4) OR (answered = 1 AND response_due < ?))"
+                                    : "answered = 2";
+      break;
+    default:
+      return {};
+  }
+  Query sql(Cat("SELECT ", day, ", id, body FROM ", table, " WHERE seller = ?"));
+  sql.Bind(seller)
+      .And("channel = ?", query.channel)
+      .And("fulfillment = ?", static_cast<int64_t>(query.fulfillment))
+      .And(Cat(day, " BETWEEN ? AND ?"), static_cast<int64_t>(query.first_day))
+      .Bind(static_cast<int64_t>(query.last_day))
+      .And(condition);
+  if (query.kind == v1::Metric::KIND_RESP) {
+    if (query.denominator) sql.Bind(query.now);
+    // What the index can use; the day above is computed from it.
+    sql.And("response_due >= ?", int64_t{query.first_day} * 86400000000);
+  }
+  if (after) {
+    sql.And(Cat("(", day, ", id) < (?, ?)"), static_cast<int64_t>(after->first))
+        .Bind(std::string_view(after->second));
+  }
+  sql.Text(Cat(" ORDER BY ", day, " DESC, id DESC LIMIT ?")).Bind(static_cast<int64_t>(limit));
+  std::optional<Statement> place;
+  Statement& s = sql.In(db_, place);
+  std::vector<MetricRow> rows;
+  while (s.Next()) rows.push_back({static_cast<int32_t>(s.Int(0)), s.Text(1), s.Text(2)});
+  return rows;
+}
+
+void Session::AddCounter(std::string_view seller, const CounterKey& key, int64_t amount) {
+  work_counters_.push_back({{std::string(seller), key}, amount});
+}
+
+// ---- Events, answers, effects -------------------------------------------------------------------
+
+std::vector<v1::Event> Session::EventsAfter(std::string_view seller, int64_t after, int limit) {
+  return All<v1::Event>(Query("SELECT body FROM events WHERE seller = ?")
+                            .Bind(seller)
+                            .And("seq > ?", after)
+                            .Text(" ORDER BY seq LIMIT ?")
+                            .Bind(static_cast<int64_t>(limit)),
+                        db_);
+}
+
+std::vector<v1::Event> Session::EventsBySequence(std::string_view seller,
+                                                 std::span<const int64_t> sequences) {
+  std::vector<v1::Event> events;
+  for (const int64_t seq : sequences) {
+    Statement s = db_.Prepare("SELECT body FROM events WHERE seller = ? AND seq = ?");
+    s.Bind(seller).Bind(seq);
+    if (s.Next()) events.push_back(Parse<v1::Event>(s.Bytes(0)));
+  }
+  return events;
+}
+
+int64_t Session::LastSequence(std::string_view seller) {
+  Statement s = db_.Prepare("SELECT coalesce(max(seq), 0) FROM events WHERE seller = ?");
+  s.Bind(seller);
+  return s.Next() ? s.Int(0) : 0;
+}
+
+int64_t Session::AppendEvent(std::string_view seller, v1::Event* event) {
+  Changing();
+  auto found = last_sequence_.find(seller);
+  if (found == last_sequence_.end()) {
+    found = last_sequence_.emplace(std::string(seller), LastSequence(seller)).first;
+  }
+  sequence_undo_.emplace_back(found->first, found->second);
+  const int64_t seq = ++found->second;
+  // Zero padded, so that names sort in the order of recording.
+  event->set_name(Cat("sellers/", seller, "/events/", absl::Dec(seq, absl::kZeroPad16)));
+  event->SerializeToString(&buffer_);
+  db_.Prepare("INSERT INTO events VALUES (?, ?, ?)").Bind(seller).Bind(seq).BindBlob(buffer_).Run();
+  work_news_ = true;
+  return seq;
+}
+
+std::optional<StoredAnswer> Session::FindAnswer(std::string_view seller,
+                                                std::string_view request_id) {
+  Statement s =
+      db_.Prepare("SELECT request_hash, response FROM answers WHERE seller = ? AND request_id = ?");
+  s.Bind(seller).Bind(request_id);
+  if (!s.Next()) return std::nullopt;
+  return StoredAnswer{s.Text(0), s.Text(1)};
+}
+
+void Session::PutAnswer(std::string_view seller, std::string_view request_id,
+                        const StoredAnswer& answer, int64_t now) {
+  Changing();
+  db_.Prepare("INSERT INTO answers VALUES (?, ?, ?, ?, ?)")
+      .Bind(seller)
+      .Bind(request_id)
+      .BindBlob(answer.request_hash)
+      .BindBlob(answer.response)
+      .Bind(now)
+      .Run();
+}
+
+std::vector<Effect> Session::DueEffects(int64_t now, int limit) {
+  Statement s = db_.Prepare(
+      "SELECT " EFFECT_COLUMNS
+      " FROM effects e WHERE state IN (0, 2) AND due_at <= ? AND NOT EXISTS (SELECT 1 FROM effects "
+      "p WHERE p.subject = e.subject AND p.seq < e.seq AND p.state <> 3) ORDER BY due_at, seq "
+      "LIMIT ?");
+  s.Bind(now).Bind(static_cast<int64_t>(limit));
+  return ReadEffects(s);
+}
+
+std::vector<Effect> Session::EffectsInFlight() {
+  Statement s = db_.Prepare("SELECT " EFFECT_COLUMNS " FROM effects WHERE state = 1");
+  return ReadEffects(s);
+}
+
+std::optional<Effect> Session::FindEffect(int64_t seq) {
+  Statement s = db_.Prepare("SELECT " EFFECT_COLUMNS " FROM effects WHERE seq = ?");
+  s.Bind(seq);
+  if (!s.Next()) return std::nullopt;
+  return ReadEffect(s);
+}
+
+void Session::PutEffect(Effect* effect) {
+  Changing();
+  Statement s = db_.Prepare(
+      effect->seq == 0
+          ? "INSERT INTO effects (seller, effect_id, plugin, method, subject, state, attempt, "
+            "due_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+          : "UPDATE effects SET seller = ?, effect_id = ?, plugin = ?, method = ?, subject = ?, "
+            "state = ?, attempt = ?, due_at = ?, last_error = ? WHERE seq = ?");
+  s.Bind(std::string_view(effect->seller))
+      .Bind(std::string_view(effect->effect_id))
+      .Bind(std::string_view(effect->plugin))
+      .Bind(std::string_view(effect->method))
+      .Bind(std::string_view(effect->subject))
+      .Bind(static_cast<int64_t>(effect->state))
+      .Bind(static_cast<int64_t>(effect->attempt))
+      .Bind(effect->due_at)
+      .Bind(std::string_view(effect->last_error));
+  if (effect->seq != 0) s.Bind(effect->seq);
+  s.Run();
+  if (effect->seq == 0) effect->seq = sqlite3_last_insert_rowid(db_.handle());
+  work_news_ = true;
+}
+
+void Session::RemoveEffect(int64_t seq) {
+  Changing();
+  db_.Prepare("DELETE FROM effects WHERE seq = ?").Bind(seq).Run();
+  // The next effect on the same subject may go now.
+  work_news_ = true;
+}
+
+int64_t Session::FeedCursor(std::string_view seller, std::string_view plugin) {
+  Statement s = db_.Prepare("SELECT seq FROM feed_cursors WHERE seller = ? AND plugin = ?");
+  s.Bind(seller).Bind(plugin);
+  return s.Next() ? s.Int(0) : 0;
+}
+
+void Session::PutFeedCursor(std::string_view seller, std::string_view plugin, int64_t seq) {
+  Changing();
+  db_.Prepare(
+         "INSERT INTO feed_cursors VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = "
+         "excluded.seq")
+      .Bind(seller)
+      .Bind(plugin)
+      .Bind(seq)
+      .Run();
+}
+
+}  // namespace aftersales::store::sqlite
