@@ -1,0 +1,32 @@
+// An ERP plugin. Example:
+//
+//   class Acme : public aftersales::sdk::ErpPlugin { ... };
+//   AFTERSALES_PLUGIN(Acme);
+#pragma once
+
+#include "aftersales/plugin/v1/erp.pb.h"
+#include "aftersales/sdk/plugin.h"
+
+namespace aftersales::sdk {
+
+// Base of ERPs: told of every change of a return or refund. What each method has to do is told in
+// protos/aftersales/plugin/v1/erp.proto; those that are not overridden answer UNIMPLEMENTED.
+class ErpPlugin : public Plugin {
+ public:
+  // Takes changes in order, each effect id once, and says how many are durably taken.
+  virtual Status PushChanges(const Call& call, const plugin::v1::PushChangesRequest& request,
+                             plugin::v1::PushChangesResponse* response) {
+    static_cast<void>(call), static_cast<void>(request), static_cast<void>(response);
+    return internal::Unimplemented("PushChanges");
+  }
+
+  static constexpr auto kKind = v1::Plugin::KIND_ERP;
+  static const internal::Method kMethods[1];
+};
+
+inline constexpr internal::Method ErpPlugin::kMethods[1] = {
+    {"/aftersales.plugin.v1.ErpPlugin/PushChanges",
+     &internal::Typed<&ErpPlugin::PushChanges>::Invoke},
+};
+
+}  // namespace aftersales::sdk
