@@ -1,0 +1,236 @@
+#include "core/plugins/plugin_file.h"
+
+#include <elf.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <type_traits>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "aftersales/plugin.h"
+
+namespace aftersales::plugins {
+namespace {
+
+// Plugins with debug information have some 10 MB. More is a mistake, and the file is read whole.
+constexpr std::uintmax_t kFileBytesMax = 512u << 20;
+
+#if defined(__x86_64__)
+constexpr uint16_t kMachine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr uint16_t kMachine = EM_AARCH64;
+#else
+#error "add the ELF machine number of this processor"
+#endif
+static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little);
+
+absl::Status Broken(std::string_view what) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("is not a usable shared object: ", std::string(what), "; build it again with ",
+                   "aftersales_add_plugin, or copy it again"));
+}
+
+// Struct at an offset, if all of it lies in the file.
+template <typename T>
+std::optional<T> At(std::string_view bytes, uint64_t offset) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof(T));
+  return value;
+}
+
+// Content of a section, if all of it lies in the file.
+std::optional<std::string_view> Content(std::string_view bytes, const Elf64_Shdr& section) {
+  if (section.sh_offset > bytes.size() || bytes.size() - section.sh_offset < section.sh_size) {
+    return std::nullopt;
+  }
+  return bytes.substr(section.sh_offset, section.sh_size);
+}
+
+// NUL-terminated name in a string table, if it ends within it.
+std::optional<std::string> Name(std::string_view table, uint64_t offset) {
+  if (offset >= table.size()) return std::nullopt;
+  const size_t end = table.find('\0', offset);
+  if (end == std::string_view::npos) return std::nullopt;
+  return std::string(table.substr(offset, end - offset));
+}
+
+bool AddSymbols(std::string_view symbols, std::string_view names, SharedObject* object) {
+  // Marks that the linker itself sets in every object, not exports of anybody.
+  static constexpr std::string_view kLinkerMarks[] = {"_init", "_fini", "_edata", "_end",
+                                                      "__bss_start"};
+  for (uint64_t offset = 0; offset + sizeof(Elf64_Sym) <= symbols.size();
+       offset += sizeof(Elf64_Sym)) {
+    const Elf64_Sym symbol = *At<Elf64_Sym>(symbols, offset);
+    const int visibility = ELF64_ST_VISIBILITY(symbol.st_other);
+    if (ELF64_ST_BIND(symbol.st_info) == STB_LOCAL || visibility == STV_HIDDEN ||
+        visibility == STV_INTERNAL) {
+      continue;
+    }
+    std::optional<std::string> name = Name(names, symbol.st_name);
+    if (!name.has_value()) return false;
+    if (name->empty()) continue;
+    if (symbol.st_shndx == SHN_UNDEF) {
+      object->undefined.push_back(*std::move(name));
+    } else if (std::find(std::begin(kLinkerMarks), std::end(kLinkerMarks), *name) ==
+               std::end(kLinkerMarks)) {
+      object->exported.push_back(*std::move(name));
+    }
+  }
+  return true;
+}
+
+bool AddNeeded(std::string_view entries, std::string_view names, SharedObject* object) {
+  for (uint64_t offset = 0; offset + sizeof(Elf64_Dyn) <= entries.size();
+       offset += sizeof(Elf64_Dyn)) {
+    const Elf64_Dyn entry = *At<Elf64_Dyn>(entries, offset);
+    if (entry.d_tag == DT_NULL) break;
+    if (entry.d_tag != DT_NEEDED) continue;
+    std::optional<std::string> name = Name(names, entry.d_un.d_val);
+    if (!name.has_value()) return false;
+    object->needed.push_back(*std::move(name));
+  }
+  return true;
+}
+
+// Refuses what somebody else than root or the user of this process could have put there.
+absl::Status CheckOwnership(const std::filesystem::path& path, const struct stat& info) {
+  if (info.st_uid != 0 && info.st_uid != geteuid()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path.string(), " belongs to user ", info.st_uid,
+                     ", who could change it at any time; run: chown root ", path.string()));
+  }
+  // In a folder with the sticky bit, such as /tmp, others can add files but replace none.
+  const bool sticky_folder = S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0;
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky_folder) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s can be changed by %s (mode %04o); run: chmod go-w %s", path.string(),
+                        (info.st_mode & S_IWOTH) != 0 ? "everyone" : "its group",
+                        info.st_mode & 07777u, path.string()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<struct stat> Stat(const std::filesystem::path& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot look at ", path.string(), ": ", std::strerror(errno)));
+  }
+  return info;
+}
+
+}  // namespace
+
+absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
+  const std::optional<Elf64_Ehdr> header = At<Elf64_Ehdr>(bytes, 0);
+  if (!header.has_value() || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) {
+    return Broken("it does not start as an ELF file");
+  }
+  if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
+      header->e_machine != kMachine) {
+    return Broken(absl::StrCat("it is for another machine (ELF machine ", header->e_machine,
+                               ", this host is ", kMachine, ")"));
+  }
+  if (header->e_type != ET_DYN) return Broken("it is not of the type that can be loaded");
+  if (header->e_shentsize != sizeof(Elf64_Shdr)) return Broken("it has no section headers");
+
+  std::vector<Elf64_Shdr> sections;
+  for (uint64_t i = 0; i < header->e_shnum; ++i) {
+    // Both factors are 16 bit wide; e_shoff alone can be anything.
+    if (header->e_shoff > bytes.size()) return Broken("it is cut off");
+    const auto section = At<Elf64_Shdr>(bytes, header->e_shoff + i * sizeof(Elf64_Shdr));
+    if (!section.has_value()) return Broken("it is cut off");
+    sections.push_back(*section);
+  }
+  SharedObject object;
+  bool has_symbols = false;
+  for (const Elf64_Shdr& section : sections) {
+    if (section.sh_type != SHT_DYNSYM && section.sh_type != SHT_DYNAMIC) continue;
+    if (section.sh_link >= sections.size()) return Broken("a section names no string table");
+    const auto content = Content(bytes, section);
+    const auto names = Content(bytes, sections[section.sh_link]);
+    if (!content.has_value() || !names.has_value()) return Broken("it is cut off");
+    const bool read = section.sh_type == SHT_DYNSYM ? AddSymbols(*content, *names, &object)
+                                                    : AddNeeded(*content, *names, &object);
+    if (!read) return Broken("a name lies outside of its string table");
+    has_symbols = has_symbols || section.sh_type == SHT_DYNSYM;
+  }
+  if (!has_symbols) return Broken("it has no table of dynamic symbols");
+  return object;
+}
+
+absl::Status CheckPluginFile(const std::filesystem::path& path) {
+  const absl::StatusOr<struct stat> info = Stat(path);
+  if (!info.ok()) return info.status();
+  if (!S_ISREG(info->st_mode)) {
+    return absl::FailedPreconditionError("is not a file; name the .so file itself");
+  }
+  if (absl::Status status = CheckOwnership(path, *info); !status.ok()) return status;
+  const std::filesystem::path folder = path.parent_path();
+  const absl::StatusOr<struct stat> folder_info = Stat(folder);
+  if (!folder_info.ok()) return folder_info.status();
+  if (absl::Status status = CheckOwnership(folder, *folder_info); !status.ok()) return status;
+
+  if (static_cast<std::uintmax_t>(info->st_size) > kFileBytesMax) {
+    return Broken(
+        absl::StrCat("it has ", info->st_size, " bytes, at most ", kFileBytesMax, " are read"));
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad() || !file.is_open()) {
+    return absl::FailedPreconditionError("cannot be read; check its permissions");
+  }
+  const absl::StatusOr<SharedObject> object = ReadSharedObject(bytes);
+  if (!object.ok()) return object.status();
+
+  for (const std::string& name : object->needed) {
+    // libprotobuf-lite is the one that plugins use.
+    if (absl::StartsWith(name, "libprotobuf.so") || absl::StartsWith(name, "libgrpc") ||
+        absl::StartsWith(name, "libgpr.so") || absl::StartsWith(name, "libspdlog")) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "is linked against ", name, ", which the host has too, and two of them in one process ",
+          "abort it; build the plugin with aftersales_add_plugin, which uses protobuf lite, and ",
+          "leave that library out"));
+    }
+  }
+  for (const std::string& name : object->undefined) {
+    if (absl::StrContains(name, "protobuf8internal") && absl::StrContains(name, "AddDescriptors")) {
+      return absl::FailedPreconditionError(
+          "has messages of full protobuf, which would be registered a second time in the host and "
+          "abort it; generate them with `protoc --cpp_out=lite:` or use aftersales_add_plugin");
+    }
+  }
+  std::vector<std::string> extra = object->exported;
+  const auto entry = std::find(extra.begin(), extra.end(), AFTERSALES_ENTRY_SYMBOL);
+  if (entry == extra.end()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "does not export ", AFTERSALES_ENTRY_SYMBOL,
+        ", so it is not a plugin; register the class with AFTERSALES_PLUGIN(Class) in one .cc"));
+  }
+  extra.erase(entry);
+  if (!extra.empty()) {
+    constexpr size_t kShown = 3;
+    const size_t count = extra.size();
+    extra.resize(std::min(count, kShown));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "exports ", count, " symbols besides ", AFTERSALES_ENTRY_SYMBOL, " (",
+        absl::StrJoin(extra, ", "), count > kShown ? ", ..." : "",
+        "), which could be mixed up with the host's; build it with aftersales_add_plugin, which ",
+        "hides them"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace aftersales::plugins

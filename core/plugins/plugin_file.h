@@ -1,0 +1,41 @@
+// Looks at a plugin file before any of its code runs.
+//
+// Loading runs static constructors, and one that registers protobuf descriptors a second time
+// aborts the host inside dlopen without an error that could be caught. So what can be told from the
+// file alone is told from the file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace aftersales::plugins {
+
+// Dynamic symbols and dependencies of a shared object.
+struct SharedObject {
+  // Names that other objects can bind to.
+  std::vector<std::string> exported;
+  // Names that it takes from other objects.
+  std::vector<std::string> undefined;
+  // Names of the objects that it is linked against (DT_NEEDED).
+  std::vector<std::string> needed;
+};
+
+// Reads a shared object from the bytes of its file. FAILED_PRECONDITION says what is wrong with it:
+// not ELF, of another machine, not a shared object, cut off. Never reads outside of `bytes`.
+//
+// Boost's library_info would list symbols, but Debian's 1.74 reads the table that `strip` removes,
+// does not check offsets against the file, and knows nothing of DT_NEEDED.
+absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes);
+
+// Whether a file may be loaded as a plugin. FAILED_PRECONDITION says in one text what is wrong and
+// what to do. Asked are: the file and its folder are owned by root or by the user of this process,
+// and cannot be changed by others; it is a shared object for this machine; it exports the entry and
+// nothing else; it does not bring full protobuf, gRPC or spdlog.
+absl::Status CheckPluginFile(const std::filesystem::path& path);
+
+}  // namespace aftersales::plugins

@@ -1,0 +1,157 @@
+#include "core/plugins/plugin_file.h"
+
+#include <elf.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace aftersales::plugins {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const fs::path kPlugins = TEST_PLUGIN_DIR;
+
+std::string ReadFile(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+class PluginFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::path(::testing::TempDir()) / "plugin_file_XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  fs::path Write(const std::string& name, const std::string& bytes) {
+    const fs::path path = folder_ / name;
+    std::ofstream(path, std::ios::binary) << bytes;
+    fs::permissions(path, fs::perms::owner_all);
+    return path;
+  }
+  std::string Problem(const fs::path& path) { return std::string(CheckPluginFile(path).message()); }
+
+  fs::path folder_;
+};
+
+TEST_F(PluginFileTest, PluginsOfTheSdkAreGood) {
+  EXPECT_EQ(Problem(kPlugins / "good_plugin.so"), "");
+  EXPECT_EQ(Problem(kPlugins / "c_plugin.so"), "");
+}
+
+TEST_F(PluginFileTest, ReadsExportsAndDependencies) {
+  const auto object = ReadSharedObject(ReadFile(kPlugins / "good_plugin.so"));
+  ASSERT_TRUE(object.ok()) << object.status();
+  EXPECT_THAT(object->exported, ElementsAre("aftersales_plugin_entry"));
+  EXPECT_THAT(object->needed, Contains(HasSubstr("libprotobuf-lite.so")));
+  EXPECT_THAT(object->needed, Not(Contains(HasSubstr("libprotobuf.so"))));
+  EXPECT_THAT(object->undefined, Contains(HasSubstr("protobuf11MessageLite")));
+}
+
+TEST_F(PluginFileTest, FullProtobufIsRefused) {
+  EXPECT_THAT(Problem(kPlugins / "full_protobuf_plugin.so"),
+              AllOf(HasSubstr("libprotobuf.so"), HasSubstr("aftersales_add_plugin")));
+  // One that counts on the host's copy does not even name the library.
+  EXPECT_THAT(Problem(kPlugins / "unlinked_protobuf_plugin.so"),
+              AllOf(HasSubstr("messages of full protobuf"), HasSubstr("aftersales_add_plugin")));
+}
+
+TEST_F(PluginFileTest, FurtherExportsAreRefused) {
+  EXPECT_THAT(Problem(kPlugins / "loud_plugin.so"),
+              AllOf(HasSubstr("exports 2 symbols besides"), HasSubstr("FirstExtra")));
+}
+
+TEST_F(PluginFileTest, OtherFilesAreRefused) {
+  EXPECT_THAT(Problem(folder_ / "absent.so"), HasSubstr("No such file"));
+  EXPECT_THAT(Problem(folder_), HasSubstr("is not a file"));
+  EXPECT_THAT(Problem(Write("empty.so", "")), HasSubstr("does not start as an ELF file"));
+  EXPECT_THAT(Problem(Write("text.so", "#!/bin/sh\necho hello, this is no plugin at all\n" +
+                                           std::string(100, ' '))),
+              HasSubstr("does not start as an ELF file"));
+}
+
+TEST_F(PluginFileTest, AnotherMachineIsRefused) {
+  std::string bytes = ReadFile(kPlugins / "c_plugin.so");
+  const uint16_t machine = EM_RISCV;
+  std::memcpy(bytes.data() + offsetof(Elf64_Ehdr, e_machine), &machine, sizeof(machine));
+  EXPECT_THAT(Problem(Write("riscv.so", bytes)), HasSubstr("is for another machine"));
+}
+
+TEST_F(PluginFileTest, ASharedObjectThatIsNoPluginIsRefused) {
+  std::string bytes = ReadFile(kPlugins / "c_plugin.so");
+  for (size_t at; (at = bytes.find("aftersales_plugin_entry")) != std::string::npos;) {
+    bytes.replace(at, 10, "otherworld");
+  }
+  EXPECT_THAT(Problem(Write("other.so", bytes)), HasSubstr("does not export"));
+}
+
+TEST_F(PluginFileTest, WhatOthersCanChangeIsRefused) {
+  const fs::path path = Write("copy.so", ReadFile(kPlugins / "c_plugin.so"));
+  EXPECT_EQ(Problem(path), "");
+  fs::permissions(path, fs::perms::group_write, fs::perm_options::add);
+  EXPECT_THAT(Problem(path), AllOf(HasSubstr("can be changed by its group (mode 0720)"),
+                                   HasSubstr("chmod go-w " + path.string())));
+  fs::permissions(path, fs::perms::others_write, fs::perm_options::add);
+  EXPECT_THAT(Problem(path), HasSubstr("can be changed by everyone"));
+  fs::permissions(path, fs::perms::owner_all);
+
+  fs::permissions(folder_, fs::perms::others_write, fs::perm_options::add);
+  EXPECT_THAT(Problem(path), HasSubstr("chmod go-w " + folder_.string()));
+  // As /tmp: others may add files there, but replace none.
+  fs::permissions(folder_, fs::perms::sticky_bit, fs::perm_options::add);
+  EXPECT_EQ(Problem(path), "");
+}
+
+TEST_F(PluginFileTest, OfAnotherUserIsRefused) {
+  const fs::path path = Write("theirs.so", ReadFile(kPlugins / "c_plugin.so"));
+  if (chown(path.c_str(), 12345, 12345) != 0) GTEST_SKIP() << "only root can give files away";
+  EXPECT_THAT(Problem(path), HasSubstr("belongs to user 12345"));
+}
+
+// Cut anywhere, it is an error and nothing else.
+TEST_F(PluginFileTest, CutFilesAreErrors) {
+  const std::string bytes = ReadFile(kPlugins / "c_plugin.so");
+  ASSERT_TRUE(ReadSharedObject(bytes).ok());
+  for (size_t size = 0; size < bytes.size(); size += 7) {
+    EXPECT_FALSE(ReadSharedObject(std::string_view(bytes).substr(0, size)).ok()) << size;
+  }
+}
+
+// Damaged anywhere, it is read within its bounds: the sanitizers watch.
+TEST_F(PluginFileTest, DamagedFilesAreReadWithinTheirBounds) {
+  const std::string original = ReadFile(kPlugins / "c_plugin.so");
+  std::mt19937 random(20260101);
+  const auto header = *reinterpret_cast<const Elf64_Ehdr*>(original.data());
+  int refused = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::string bytes = original;
+    for (int i = 0; i < 8; ++i) {
+      // Half of the damage in the headers, where it hurts.
+      const bool in_sections = random() % 2 == 0;
+      const size_t at = in_sections ? header.e_shoff + random() % (bytes.size() - header.e_shoff)
+                                    : random() % bytes.size();
+      bytes[at] = static_cast<char>(random());
+    }
+    const auto object = ReadSharedObject(bytes);
+    if (!object.ok()) ++refused;
+  }
+  EXPECT_GT(refused, 100);
+}
+
+}  // namespace
+}  // namespace aftersales::plugins

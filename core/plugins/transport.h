@@ -1,0 +1,69 @@
+// How calls get to a plugin: the one seam between the call path and where the plugin runs.
+//
+// InProcessTransport calls a shared object in this process. A transport for a child process needs
+// nothing but another implementation of this interface: a call is the same tuple that gRPC carries
+// (path, bytes, metadata, deadline; code, message, details, bytes).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "aftersales/plugin/v1/lifecycle.pb.h"
+
+namespace aftersales::plugins {
+
+// Largest request and response, in bytes. Far above the contract's limits (1 MiB of a report,
+// 500 changes), small enough that a plugin that lies about a size costs no more than this.
+inline constexpr size_t kMessageBytesMax = 64 << 20;
+
+// Bytes of a request or response: small ones on the stack of the call, without an allocation.
+class CallBuffer {
+ public:
+  CallBuffer() = default;
+  CallBuffer(const CallBuffer&) = delete;
+  CallBuffer& operator=(const CallBuffer&) = delete;
+
+  // Room for exactly `size` bytes, in place of what was there. Null above kMessageBytesMax or
+  // without memory.
+  uint8_t* Reserve(size_t size);
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(data_), size_}; }
+
+ private:
+  uint8_t inline_[4096];
+  std::unique_ptr<uint8_t[]> heap_;
+  uint8_t* data_ = inline_;
+  size_t size_ = 0;
+};
+
+// What goes with a call besides the request.
+struct CallContext {
+  std::string_view idempotency_key;
+  std::string_view seller;
+  int attempt = 1;
+  // When the caller stops waiting. time_point::max() when it never does.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
+// Carries the contract to one plugin. Describe, Configure and Resolve are called in this order, by
+// one thread; after that Call and Resolve by any thread, also at once.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  virtual absl::StatusOr<plugin::v1::DescribeResponse> Describe() = 0;
+  // Calls are possible once this has answered OK.
+  virtual absl::Status Configure(const plugin::v1::ConfigureRequest& request) = 0;
+  // Number of a method given as `/package.Service/Method`, or -1 if the plugin has none such.
+  virtual int Resolve(std::string_view path) = 0;
+  // Calls a method. A status that is not OK is the plugin's own answer or tells how the way to it
+  // failed; details are payloads of the status under their type URL.
+  virtual absl::Status Call(int method, const CallContext& context, std::string_view request,
+                            CallBuffer* response) = 0;
+};
+
+}  // namespace aftersales::plugins
