@@ -1,0 +1,79 @@
+// The command functions, one for each mutation of the public API. Each checks its guards, records
+// facts and answers the resource as it is afterwards; a refusal undoes everything.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "aftersales/plugin/v1/marketplace.pb.h"
+#include "aftersales/v1/channel_service.pb.h"
+#include "aftersales/v1/fact_service.pb.h"
+#include "aftersales/v1/order_service.pb.h"
+#include "aftersales/v1/refund_service.pb.h"
+#include "aftersales/v1/return_service.pb.h"
+#include "aftersales/v1/shipment_service.pb.h"
+#include "core/engine/command.h"
+
+namespace aftersales::engine {
+
+// channel_commands.cc
+absl::StatusOr<v1::Channel> BindChannel(Command& c, const v1::BindChannelRequest& request);
+
+enum class Change { kCreated, kUpdated, kUnchanged };
+// The account's health, as a report shows it.
+absl::StatusOr<Change> StoreAccountHealth(Command& c, const ChannelInfo& channel,
+                                          const plugin::v1::AccountHealth& health);
+
+// order_commands.cc
+absl::StatusOr<v1::Order> UpsertOrder(Command& c, const v1::UpsertOrderRequest& request);
+absl::StatusOr<v1::BatchUpsertOrdersResponse> BatchUpsertOrders(
+    Command& c, const v1::BatchUpsertOrdersRequest& request);
+// A row of a report: an order with one line.
+absl::StatusOr<Change> StoreReportedOrder(Command& c, const ChannelInfo& channel,
+                                          const v1::Order& reported);
+
+// shipment_commands.cc
+// `shipment.verdict` must be filled in by the caller: judging calls plugins, which a transaction
+// must not wait for.
+absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& shipment,
+                                           std::string_view etag, Change* change);
+
+// return_commands.cc
+absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnRequest& request);
+absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequest& request);
+absl::StatusOr<v1::Return> ApproveReturnless(Command& c,
+                                             const v1::ApproveReturnlessRequest& request);
+absl::StatusOr<v1::Return> RejectReturn(Command& c, const v1::RejectReturnRequest& request);
+absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnRequest& request);
+absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnRequest& request);
+absl::StatusOr<v1::Return> IssueReturnLabel(Command& c, const v1::IssueReturnLabelRequest& request);
+absl::StatusOr<v1::Return> RecordReceipt(Command& c, const v1::RecordReceiptRequest& request);
+absl::StatusOr<v1::Return> CloseShort(Command& c, const v1::CloseShortRequest& request);
+absl::StatusOr<v1::Return> InspectReturn(Command& c, const v1::InspectReturnRequest& request);
+absl::StatusOr<v1::Return> CloseReturn(Command& c, const v1::CloseReturnRequest& request);
+// A row of a report.
+absl::StatusOr<Change> StoreReportedReturn(Command& c, const ChannelInfo& channel,
+                                           const v1::Return& snapshot, v1::Return::Status status,
+                                           const google::protobuf::Timestamp* delivered_at);
+// What the clock does on a return whose clock deadline has come.
+absl::Status RunClockOnReturn(Command& c, std::string_view id);
+
+// refund_commands.cc
+// A query: changes nothing and needs no transaction.
+absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_view seller,
+                                            const v1::RefundSpec& spec);
+absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest& request);
+absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request);
+// Records a fact on a refund and what follows from it: money counters, the return's units.
+absl::StatusOr<v1::Refund> RecordRefundFact(Command& c, store::RefundRecord record, v1::Event fact);
+// A refund that was paid elsewhere and is reported to us. Answers false if it is known already.
+absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_name,
+                                         const v1::Event& fact);
+
+// fact_commands.cc
+absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,
+                                                    const v1::RecordFactsRequest& request);
+
+}  // namespace aftersales::engine

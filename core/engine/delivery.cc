@@ -1,0 +1,448 @@
+#include "core/engine/delivery.h"
+
+#include <algorithm>
+#include <random>
+
+#include "aftersales/plugin/v1/carrier.pb.h"
+#include "aftersales/plugin/v1/marketplace.pb.h"
+#include "core/domain/calendar.h"
+#include "core/domain/deadlines.h"
+#include "core/domain/resource_names.h"
+#include "core/engine/commands.h"
+#include "core/engine/engine.h"
+#include "core/engine/return_editor.h"
+
+namespace aftersales::engine {
+namespace {
+
+using plugin::v1::EffectResult;
+
+// What came back from a plugin, with the label if there is one.
+struct Result {
+  EffectResult result;
+  v1::ReturnLabel label;
+};
+
+// Codes that say that nothing was done and that trying again does not help.
+bool IsDefinite(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result FromStatus(const absl::Status& status) {
+  Result out;
+  // The plugin never saw the call when its waiting room was full.
+  out.result.set_outcome(status.code() == absl::StatusCode::kResourceExhausted
+                             ? EffectResult::OUTCOME_RETRY
+                         : IsDefinite(status.code()) ? EffectResult::OUTCOME_FAILED
+                                                     : EffectResult::OUTCOME_UNKNOWN);
+  out.result.set_message(std::string(status.message()));
+  return out;
+}
+
+// Exponential with full jitter, capped; never earlier than the plugin asks for.
+absl::Duration Backoff(int attempt, const EffectResult& result) {
+  static thread_local std::mt19937_64 random{std::random_device{}()};
+  const double cap = std::min(3600.0, 0.5 * static_cast<double>(1ull << std::min(attempt, 20)));
+  const double seconds = std::uniform_real_distribution<double>(0, cap)(random);
+  absl::Duration wait = absl::Seconds(seconds);
+  if (result.has_retry_after()) {
+    wait = std::max(wait, absl::Seconds(std::min<int64_t>(result.retry_after().seconds(), 86400)));
+  }
+  return wait;
+}
+
+v1::ManualAction CheckByHand(const v1::Return& state, std::string_view why) {
+  v1::ManualAction action;
+  action.set_title(
+      Cat("Make sure that the marketplace has the decision on ",
+          state.external_rma_id().empty() ? state.order_external_id() : state.external_rma_id()));
+  action.add_steps(Cat("The plugin could not tell it: ", why));
+  action.add_steps("Look the return up at the marketplace and decide it there");
+  return action;
+}
+
+}  // namespace
+
+Delivery::Delivery(Engine& engine, absl::Duration effect_timeout, absl::Duration poll)
+    : engine_(engine), timeout_(effect_timeout), poll_(poll) {}
+
+Delivery::~Delivery() { Stop(); }
+
+void Delivery::Start() {
+  Recover();
+  threads_.emplace_back([this] { Dispatch(); });
+  for (int i = 0; i < kWorkers; ++i) threads_.emplace_back([this] { Work(); });
+}
+
+void Delivery::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    woken_ = true;
+  }
+  wake_.notify_all();
+  work_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Delivery::Wake() {
+  {
+    std::lock_guard lock(mutex_);
+    if (woken_) return;
+    woken_ = true;
+  }
+  wake_.notify_one();
+}
+
+void Delivery::Recover() {
+  std::vector<store::Effect> interrupted;
+  engine_.store().ReadHere([&](store::Reader& reader) { interrupted = reader.EffectsInFlight(); });
+  for (store::Effect& effect : interrupted) {
+    // It may have been done. Ask, if the remote side can tell; repeat only where that is safe.
+    (void)engine_.RunInternalAndWait(effect.seller, {}, "recovery", [&](Command& c) {
+      const plugins::PluginHandle* plugin = c.services.plugins.Find(effect.plugin);
+      const bool repeatable = plugin != nullptr && plugin->IdempotentAt(effect.method);
+      effect.state = repeatable ? store::Effect::State::kPending : store::Effect::State::kQuery;
+      effect.due_at = absl::ToUnixMicros(c.now);
+      effect.last_error = "the host stopped while it was being done";
+      c.store.PutEffect(&effect);
+      return absl::OkStatus();
+    });
+  }
+}
+
+void Delivery::Dispatch() {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, absl::ToChronoMilliseconds(poll_), [this] { return woken_; });
+      if (stopping_) return;
+      woken_ = false;
+      if (queue_.size() >= 256) continue;  // the workers are behind
+    }
+    std::vector<store::Effect> due;
+    try {
+      engine_.store().ReadHere([&](store::Reader& reader) {
+        due = reader.DueEffects(absl::ToUnixMicros(engine_.Now()), 128);
+      });
+    } catch (const store::Error&) {
+      continue;  // tried again at the next poll
+    }
+    {
+      std::lock_guard lock(mutex_);
+      std::erase_if(due, [this](const store::Effect& e) { return busy_.contains(e.seq); });
+      for (const store::Effect& effect : due) busy_.insert(effect.seq);
+    }
+    if (due.empty()) continue;
+    std::vector<int64_t> asked;
+    for (const store::Effect& effect : due) asked.push_back(effect.seq);
+    std::vector<store::Effect> claimed = Claim(std::move(due));
+    {
+      std::lock_guard lock(mutex_);
+      for (const int64_t seq : asked) {
+        if (std::none_of(claimed.begin(), claimed.end(),
+                         [&](const store::Effect& e) { return e.seq == seq; })) {
+          busy_.erase(seq);
+        }
+      }
+      for (store::Effect& effect : claimed) queue_.push_back(std::move(effect));
+      woken_ = true;  // there may be more than one page
+    }
+    work_.notify_all();
+  }
+}
+
+std::vector<store::Effect> Delivery::Claim(std::vector<store::Effect> effects) {
+  std::vector<store::Effect> claimed;
+  // Effects of several sellers may be due at once; each seller has its own transaction.
+  while (!effects.empty()) {
+    const std::string seller = effects.front().seller;
+    std::vector<store::Effect> mine;
+    const absl::Status status = engine_.RunInternalAndWait(seller, {}, "outbox", [&](Command& c) {
+      mine.clear();
+      for (const store::Effect& listed : effects) {
+        if (listed.seller != seller) continue;
+        auto effect = c.store.FindEffect(listed.seq);
+        if (!effect || (effect->state != store::Effect::State::kPending &&
+                        effect->state != store::Effect::State::kQuery)) {
+          continue;
+        }
+        store::Effect to_do = *effect;
+        if (effect->method == "IssueRefund") {
+          auto record = c.store.FindRefund(seller, names::Split(effect->subject).id);
+          const v1::Refund::Status refund =
+              record ? record->state().status() : v1::Refund::STATUS_UNSPECIFIED;
+          if (refund != v1::Refund::STATUS_APPROVED && refund != v1::Refund::STATUS_SUBMITTED &&
+              refund != v1::Refund::STATUS_UNKNOWN) {
+            c.store.RemoveEffect(effect->seq);  // settled in the meantime
+            continue;
+          }
+          if (effect->state == store::Effect::State::kPending) {
+            v1::Event fact = c.NewEvent(effect->subject, record->state().channel());
+            fact.mutable_refund_submitted()->set_attempt(effect->attempt + 1);
+            auto stored = RecordRefundFact(c, *std::move(record), std::move(fact));
+            if (!stored.ok()) return stored.status();
+          }
+        }
+        // `to_do` keeps the state that says whether to do or to ask.
+        effect->state = store::Effect::State::kInFlight;
+        effect->attempt += 1;
+        to_do.attempt = effect->attempt;
+        c.store.PutEffect(&*effect);
+        mine.push_back(std::move(to_do));
+      }
+      return absl::OkStatus();
+    });
+    if (status.ok()) std::move(mine.begin(), mine.end(), std::back_inserter(claimed));
+    std::erase_if(effects, [&](const store::Effect& e) { return e.seller == seller; });
+  }
+  return claimed;
+}
+
+void Delivery::Work() {
+  while (true) {
+    store::Effect effect;
+    {
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      // What is claimed and not begun stays in flight and is taken up at the next start.
+      if (stopping_) return;
+      effect = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    Deliver(effect);
+  }
+}
+
+void Delivery::Release(int64_t seq) {
+  {
+    std::lock_guard lock(mutex_);
+    busy_.erase(seq);
+  }
+  Wake();
+}
+
+void Delivery::Deliver(const store::Effect& effect) {
+  plugins::PluginHandle* plugin = engine_.plugins().Find(effect.plugin);
+  const std::string_view subject_id = names::Split(effect.subject).id;
+  std::optional<store::ReturnRecord> return_record;
+  std::optional<store::RefundRecord> refund_record;
+  try {
+    engine_.store().ReadHere([&](store::Reader& reader) {
+      if (effect.method == "IssueRefund") {
+        refund_record = reader.FindRefund(effect.seller, subject_id);
+      } else {
+        return_record = reader.FindReturn(effect.seller, subject_id);
+      }
+    });
+  } catch (const store::Error&) {
+    Release(effect.seq);
+    return;
+  }
+
+  const bool query = effect.state == store::Effect::State::kQuery;
+  Result out;
+  plugins::PluginHandle::CallOptions options;
+  options.idempotency_key = effect.effect_id;
+  options.attempt = effect.attempt;
+  options.deadline = engine_.Now() + timeout_;
+  options.seller = effect.seller;
+  const bool can_query =
+      plugin != nullptr && plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
+  if (plugin == nullptr) {
+    out.result.set_outcome(query ? EffectResult::OUTCOME_UNKNOWN : EffectResult::OUTCOME_RETRY);
+    out.result.set_message(Cat("plugin ", effect.plugin, " is not loaded; put it back"));
+  } else if (query && !can_query) {
+    out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+    out.result.set_message("the plugin cannot ask how it ended; a person has to find out");
+  } else if (query) {
+    plugin::v1::QueryEffectRequest request;
+    request.set_effect_id(effect.effect_id);
+    request.set_method(effect.method);
+    if (effect.method == "IssueLabel") {
+      plugin::v1::IssueLabelResponse response;
+      const absl::Status s = plugin->Call("CarrierPlugin/QueryEffect", request, &response, options);
+      out.result = response.result();
+      out.label = response.label();
+      if (!s.ok()) out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+    } else {
+      plugin::v1::EffectResponse response;
+      const absl::Status s =
+          plugin->Call("MarketplacePlugin/QueryEffect", request, &response, options);
+      out.result = response.result();
+      if (!s.ok()) out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+    }
+    // Never seen there: it is safe to do it again under the same id.
+    if (out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
+      out.result.set_outcome(EffectResult::OUTCOME_RETRY);
+    }
+  } else if (effect.method == "IssueLabel") {
+    plugin::v1::IssueLabelRequest request;
+    request.set_effect_id(effect.effect_id);
+    *request.mutable_return_resource() = return_record->state();
+    plugin::v1::IssueLabelResponse response;
+    const absl::Status s = plugin->Call("CarrierPlugin/IssueLabel", request, &response, options);
+    out = s.ok() ? Result{response.result(), response.label()} : FromStatus(s);
+  } else if (effect.method == "IssueRefund") {
+    plugin::v1::IssueRefundRequest request;
+    request.set_effect_id(effect.effect_id);
+    *request.mutable_refund() = refund_record->state();
+    plugin::v1::EffectResponse response;
+    const absl::Status s =
+        plugin->Call("MarketplacePlugin/IssueRefund", request, &response, options);
+    out = s.ok() ? Result{response.result(), {}} : FromStatus(s);
+  } else {
+    plugin::v1::DecideReturnRequest request;
+    request.set_effect_id(effect.effect_id);
+    *request.mutable_return_resource() = return_record->state();
+    plugin::v1::EffectResponse response;
+    const absl::Status s =
+        plugin->Call("MarketplacePlugin/DecideReturn", request, &response, options);
+    out = s.ok() ? Result{response.result(), {}} : FromStatus(s);
+  }
+  if (out.result.outcome() == EffectResult::OUTCOME_UNSPECIFIED ||
+      out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
+    out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+  }
+  const bool repeatable = plugin != nullptr && plugin->IdempotentAt(effect.method);
+
+  v1::Actor actor;
+  actor.set_role(v1::ROLE_PLUGIN);
+  actor.set_id(effect.plugin);
+  engine_.RunInternal(
+      effect.seller, actor, effect.plugin,
+      [effect, out, can_query, repeatable, query](Command& c) mutable {
+        EffectResult& result = out.result;
+        auto stored = c.store.FindEffect(effect.seq);
+        if (!stored) return absl::OkStatus();
+        stored->last_error = result.message().substr(0, 500);
+        auto again = [&](store::Effect::State state, absl::Duration wait) {
+          stored->state = state;
+          stored->due_at = absl::ToUnixMicros(c.now + wait);
+          c.store.PutEffect(&*stored);
+        };
+        const bool exhausted = effect.attempt >= kAttemptsMax;
+        if (result.outcome() == EffectResult::OUTCOME_RETRY && !exhausted) {
+          again(store::Effect::State::kPending,
+                query ? absl::ZeroDuration() : Backoff(effect.attempt, result));
+          return absl::OkStatus();
+        }
+        if (result.outcome() == EffectResult::OUTCOME_RETRY) {
+          result.set_outcome(EffectResult::OUTCOME_FAILED);
+        }
+        const bool unknown = result.outcome() == EffectResult::OUTCOME_UNKNOWN;
+
+        if (effect.method == "IssueRefund") {
+          auto record = c.store.FindRefund(effect.seller, names::Split(effect.subject).id);
+          if (!record) return absl::OkStatus();
+          auto channel = c.Channel(record->state().channel());
+          if (!channel.ok()) return channel.status();
+          v1::Event fact = c.NewEvent(effect.subject, record->state().channel());
+          if (unknown) {
+            const absl::Duration wait =
+                absl::Minutes(std::max(1, (*channel)->policy->refund_query_minutes()));
+            const bool by_host = (can_query || repeatable) && !exhausted;
+            if (by_host) {
+              again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
+                    wait);
+            } else {
+              stored->state = store::Effect::State::kDead;
+              c.store.PutEffect(&*stored);
+            }
+            if (record->state().status() == v1::Refund::STATUS_UNKNOWN && by_host) {
+              return absl::OkStatus();
+            }
+            fact.mutable_refund_outcome_unknown()->set_reason(stored->last_error);
+            *fact.mutable_refund_outcome_unknown()->mutable_due_at() =
+                calendar::ToProto(c.now + (by_host ? wait : absl::ZeroDuration()));
+          } else {
+            c.store.RemoveEffect(effect.seq);
+            if (result.outcome() == EffectResult::OUTCOME_DONE) {
+              *fact.mutable_refund_succeeded()->mutable_amount() = record->state().total();
+              fact.mutable_refund_succeeded()->set_external_refund_id(result.external_id());
+            } else if (result.outcome() == EffectResult::OUTCOME_MANUAL) {
+              *fact.mutable_refund_awaits_person()->mutable_action() = result.manual_action();
+              *fact.mutable_refund_awaits_person()->mutable_due_at() =
+                  calendar::ToProto(RefundDue(c.now, (*channel)->channel, *(*channel)->policy));
+            } else {
+              fact.mutable_refund_failed()->set_reason(stored->last_error);
+            }
+          }
+          return RecordRefundFact(c, *std::move(record), std::move(fact)).status();
+        }
+
+        // The return knows its decision already.
+        if (effect.method == "DecideReturn" && result.outcome() == EffectResult::OUTCOME_DONE) {
+          c.store.RemoveEffect(effect.seq);
+          return absl::OkStatus();
+        }
+
+        auto editor = ReturnEditor::Open(c, effect.subject);
+        if (!editor.ok()) return editor.status();
+        if (effect.method == "IssueLabel") {
+          v1::Event fact = editor->NewFact();
+          v1::ReturnLabel* label = fact.mutable_return_label_recorded()->mutable_label();
+          for (const v1::ReturnLabel& known : editor->state().labels()) {
+            if (known.label_id() == effect.effect_id) *label = known;
+          }
+          if (unknown && (can_query || repeatable) && !exhausted) {
+            again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
+                  absl::Minutes(1));
+          } else {
+            c.store.RemoveEffect(effect.seq);
+          }
+          if (result.outcome() == EffectResult::OUTCOME_DONE) {
+            const v1::ReturnLabel::Payer payer = label->paid_by();
+            label->MergeFrom(out.label);
+            if (payer != v1::ReturnLabel::PAYER_UNSPECIFIED) label->set_paid_by(payer);
+            label->set_kind(v1::ReturnLabel::KIND_CARRIER);
+            label->set_state(v1::ReturnLabel::STATE_ISSUED);
+            *label->mutable_issued_at() = calendar::ToProto(c.now);
+          } else {
+            label->set_state(unknown ? v1::ReturnLabel::STATE_UNKNOWN
+                                     : v1::ReturnLabel::STATE_FAILED);
+          }
+          label->set_label_id(effect.effect_id);
+          editor->Add(std::move(fact));
+          editor->Save();
+          return absl::OkStatus();
+        }
+
+        // DecideReturn: moves no money, so what is not known to have arrived is a person's to
+        // check.
+        if (unknown && (can_query || repeatable) && !exhausted) {
+          again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
+                absl::Minutes(1));
+          return absl::OkStatus();
+        }
+        c.store.RemoveEffect(effect.seq);
+        v1::Event fact = editor->NewFact();
+        v1::ManualActionChanged* manual = fact.mutable_manual_action_changed();
+        *manual->mutable_action() = result.outcome() == EffectResult::OUTCOME_MANUAL
+                                        ? result.manual_action()
+                                        : CheckByHand(editor->state(), stored->last_error);
+        absl::Time due = c.now + absl::Hours(24);
+        for (const v1::Deadline& deadline : editor->state().deadlines()) {
+          if (deadline.kind() == v1::Deadline::KIND_RETURN_RESPONSE) {
+            due = std::max(due, calendar::FromProto(deadline.due_at()));
+          }
+        }
+        *manual->mutable_due_at() = calendar::ToProto(due);
+        editor->Add(std::move(fact));
+        editor->Save();
+        return absl::OkStatus();
+      },
+      [this, seq = effect.seq](const absl::Status&) { Release(seq); });
+}
+
+}  // namespace aftersales::engine

@@ -1,0 +1,61 @@
+// Delivery of effects: what the world must do because of a fact, handed to plugins from the outbox.
+//
+// An effect is marked IN FLIGHT durably before its plugin is called, and its result is recorded
+// durably before it is forgotten. So after a crash every effect that may have been done is known,
+// and none is repeated blindly: the remote side is asked first, or a person is.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "aftersales/plugin/v1/lifecycle.pb.h"
+#include "core/store/store.h"
+
+namespace aftersales::engine {
+
+class Engine;
+
+class Delivery {
+ public:
+  Delivery(Engine& engine, absl::Duration effect_timeout, absl::Duration poll);
+  ~Delivery();
+
+  // Takes up what was in flight when the host stopped, then delivers what is due.
+  void Start();
+  void Stop();
+  // There may be something to deliver.
+  void Wake();
+
+ private:
+  static constexpr int kWorkers = 4;
+  static constexpr int kAttemptsMax = 12;
+
+  void Dispatch();
+  void Work();
+  void Recover();
+  // Marks a batch as in flight; answers those that are still to be done.
+  std::vector<store::Effect> Claim(std::vector<store::Effect> effects);
+  void Deliver(const store::Effect& effect);
+  void Release(int64_t seq);
+
+  Engine& engine_;
+  const absl::Duration timeout_;
+  const absl::Duration poll_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable work_;
+  bool woken_ = false;
+  bool stopping_ = false;
+  std::deque<store::Effect> queue_;
+  std::set<int64_t> busy_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace aftersales::engine

@@ -1,0 +1,233 @@
+#include "core/engine/engine.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <future>
+
+#include "aftersales/plugin/v1/carrier.pb.h"
+#include "core/domain/resource_names.h"
+#include "core/domain/tracking.h"
+#include "core/engine/commands.h"
+#include "core/status/refusal.h"
+
+namespace aftersales::engine {
+
+// Who is told of commits. Shared, so that a subscription may outlive the engine.
+struct Engine::Listeners {
+  std::mutex mutex;
+  std::vector<std::pair<int64_t, std::function<void()>>> list;
+  int64_t next = 0;
+};
+
+class Engine::Subscription {
+ public:
+  Subscription(std::shared_ptr<Listeners> listeners, int64_t id)
+      : listeners_(std::move(listeners)), id_(id) {}
+  ~Subscription() {
+    std::lock_guard lock(listeners_->mutex);
+    std::erase_if(listeners_->list, [this](const auto& entry) { return entry.first == id_; });
+  }
+
+ private:
+  std::shared_ptr<Listeners> listeners_;
+  int64_t id_;
+};
+
+Engine::Engine(store::Store& store, plugins::PluginRegistry& plugins, const Clock& clock,
+               IdSource& ids, EngineOptions options)
+    : store_(store),
+      clock_(clock),
+      options_(options),
+      services_{plugins, ids, {}},
+      listeners_(std::make_shared<Listeners>()),
+      delivery_(std::make_unique<Delivery>(*this, options.effect_timeout, options.poll)),
+      feed_(std::make_unique<ErpFeed>(*this, options.poll)) {
+  store_.OnCommit([this, listeners = listeners_] {
+    delivery_->Wake();
+    feed_->Wake();
+    std::lock_guard lock(listeners->mutex);
+    for (const auto& [id, listener] : listeners->list) listener();
+  });
+}
+
+Engine::~Engine() { Stop(); }
+
+void Engine::Start() {
+  delivery_->Start();
+  feed_->Start();
+  clock_thread_ = std::thread([this] { ClockLoop(); });
+}
+
+void Engine::Stop() {
+  if (stopping_.exchange(true)) return;
+  if (clock_thread_.joinable()) clock_thread_.join();
+  delivery_->Stop();
+  feed_->Stop();
+}
+
+std::shared_ptr<Engine::Subscription> Engine::Subscribe(std::function<void()> listener) {
+  std::lock_guard lock(listeners_->mutex);
+  const int64_t id = listeners_->next++;
+  listeners_->list.emplace_back(id, std::move(listener));
+  return std::make_shared<Subscription>(listeners_, id);
+}
+
+std::string Engine::HashOf(std::string_view method, const google::protobuf::MessageLite& request) {
+  std::string text = Cat(method, "\n");
+  request.AppendToString(&text);
+  std::string hash(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+         reinterpret_cast<unsigned char*>(hash.data()));
+  return hash;
+}
+
+void Engine::RunRaw(std::string_view seller, v1::Actor actor, std::string request_id,
+                    std::string hash, RawCommand command, std::function<bool()> keep,
+                    std::function<void(const absl::Status&)> done) {
+  if (request_id.size() > 128) {
+    done(InvalidField("request_id", "TOO_LONG", "at most 128 bytes; a UUID has 36"));
+    return;
+  }
+  std::string running_key;
+  if (!request_id.empty()) {
+    running_key = Cat(seller, "/", request_id);
+    std::lock_guard lock(running_mutex_);
+    if (!running_.insert(running_key).second) {
+      done(Refuse(absl::StatusCode::kAborted, "IN_PROGRESS",
+                  "the first call with this request_id is still running; ask again in a moment")
+               .RetryAfter(absl::Milliseconds(50)));
+      return;
+    }
+  }
+  auto release = [this, running_key] {
+    if (running_key.empty()) return;
+    std::lock_guard lock(running_mutex_);
+    running_.erase(running_key);
+  };
+  auto outcome = std::make_shared<absl::Status>();
+  const absl::Status queued = store_.Submit(
+      [this, seller = std::string(seller), actor = std::move(actor),
+       request_id = std::move(request_id), hash = std::move(hash), command = std::move(command),
+       keep = std::move(keep), outcome](store::Transaction& transaction) {
+        RefreshChannels();
+        Command c{transaction, services_, seller, actor, "api", clock_.Now()};
+        if (request_id.empty()) {
+          *outcome = command(c, nullptr, nullptr);
+          return outcome->ok() && keep();
+        }
+        if (const auto stored = transaction.FindAnswer(seller, request_id)) {
+          if (stored->request_hash != hash) {
+            *outcome = Refuse(absl::StatusCode::kAlreadyExists, "IDEMPOTENCY_KEY_REUSED",
+                              "this request_id came before with another request; make a new one")
+                           .Field("request_id", "a fresh UUID for every new request");
+            return false;
+          }
+          *outcome = command(c, &stored->response, nullptr);
+          return false;
+        }
+        store::StoredAnswer answer{hash, {}};
+        *outcome = command(c, nullptr, &answer.response);
+        if (!outcome->ok()) return false;
+        transaction.PutAnswer(seller, request_id, answer, absl::ToUnixMicros(c.now));
+        return true;
+      },
+      [this, outcome, done, release](const absl::Status& committed) {
+        if (!committed.ok()) channels_stale_ = true;
+        release();
+        done(committed.ok() ? *outcome : committed);
+      });
+  if (!queued.ok()) {
+    release();
+    done(queued);
+  }
+}
+
+void Engine::RefreshChannels() {
+  if (channels_stale_.exchange(false)) services_.channels.Forget();
+}
+
+void Engine::RunInternal(std::string_view seller, v1::Actor actor, std::string_view source,
+                         std::function<absl::Status(Command&)> work,
+                         std::function<void(const absl::Status&)> done) {
+  auto outcome = std::make_shared<absl::Status>();
+  const absl::Status queued = store_.Submit(
+      [this, seller = std::string(seller), actor = std::move(actor), source = std::string(source),
+       work = std::move(work), outcome](store::Transaction& transaction) {
+        RefreshChannels();
+        Command c{transaction, services_, seller, actor, source, clock_.Now()};
+        *outcome = work(c);
+        return outcome->ok();
+      },
+      [this, outcome, done](const absl::Status& committed) {
+        if (!committed.ok()) channels_stale_ = true;
+        done(committed.ok() ? *outcome : committed);
+      });
+  if (!queued.ok()) done(queued);
+}
+
+absl::Status Engine::RunInternalAndWait(std::string_view seller, v1::Actor actor,
+                                        std::string_view source,
+                                        std::function<absl::Status(Command&)> work) {
+  std::promise<absl::Status> promise;
+  RunInternal(seller, std::move(actor), source, std::move(work),
+              [&promise](const absl::Status& status) { promise.set_value(status); });
+  return promise.get_future().get();
+}
+
+void Engine::ClockLoop() {
+  v1::Actor actor;
+  actor.set_role(v1::ROLE_CLOCK);
+  while (!stopping_) {
+    std::vector<std::pair<std::string, std::string>> due;
+    try {
+      store_.ReadHere([&](store::Reader& reader) {
+        due = reader.ReturnsForClock(absl::ToUnixMicros(clock_.Now()), 100);
+      });
+    } catch (const store::Error&) {
+      // The writer meets the same trouble and says so; here it is tried again.
+    }
+    bool progress = false;
+    for (const auto& [seller, id] : due) {
+      if (stopping_) return;
+      progress |= RunInternalAndWait(seller, actor, "clock", [id = id](Command& c) {
+                    return RunClockOnReturn(c, id);
+                  }).ok();
+    }
+    // A full page that moved: there is more. Otherwise wait, also when nothing could be moved.
+    if (due.size() == 100 && progress) continue;
+    for (absl::Duration slept; slept < options_.poll && !stopping_;
+         slept += absl::Milliseconds(20)) {
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+  }
+}
+
+std::vector<v1::TrackingVerdict> JudgeTracking(plugins::PluginRegistry& plugins, absl::Time now,
+                                               const std::vector<v1::TrackingQuery>& queries) {
+  plugin::v1::ValidateTrackingNumbersRequest request;
+  for (const v1::TrackingQuery& query : queries) *request.add_queries() = query;
+  std::vector<plugin::v1::ValidateTrackingNumbersResponse> answers;
+  for (plugins::PluginHandle* carrier : plugins.OfKind(v1::Plugin::KIND_CARRIER)) {
+    plugin::v1::ValidateTrackingNumbersResponse response;
+    plugins::PluginHandle::CallOptions options;
+    options.deadline = now + absl::Seconds(5);
+    const absl::Status status =
+        carrier->Call("CarrierPlugin/ValidateTrackingNumbers", request, &response, options);
+    // A plugin that fails or answers nonsense has no opinion.
+    if (status.ok() && response.verdicts_size() == request.queries_size()) {
+      answers.push_back(std::move(response));
+    }
+  }
+  std::vector<v1::TrackingVerdict> verdicts;
+  verdicts.reserve(queries.size());
+  std::vector<v1::TrackingVerdict> opinions;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    opinions.clear();
+    for (const auto& answer : answers) opinions.push_back(answer.verdicts(static_cast<int>(i)));
+    verdicts.push_back(BestVerdict(queries[i], opinions));
+  }
+  return verdicts;
+}
+
+}  // namespace aftersales::engine

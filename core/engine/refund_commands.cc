@@ -1,0 +1,284 @@
+#include "core/domain/calendar.h"
+#include "core/domain/deadlines.h"
+#include "core/domain/money.h"
+#include "core/domain/policy.h"
+#include "core/domain/refund_fold.h"
+#include "core/domain/refund_quote.h"
+#include "core/domain/resource_names.h"
+#include "core/engine/commands.h"
+#include "core/engine/return_editor.h"
+#include "core/status/refusal.h"
+
+namespace aftersales::engine {
+namespace {
+
+// What a refund is computed from.
+struct Basis {
+  v1::Order order;
+  std::optional<v1::Return> return_state;
+  std::vector<v1::Refund> refunds;
+  const v1::Policy* policy;
+};
+
+absl::StatusOr<Basis> BasisOf(store::Reader& store, ChannelCache& channels, std::string_view seller,
+                              const v1::RefundSpec& spec) {
+  Basis basis;
+  std::string order_name = spec.order();
+  if (!spec.return_name().empty()) {
+    auto name = names::Parse(spec.return_name(), "returns", "spec.return_name");
+    if (!name.ok()) return name.status();
+    if (name->seller != seller) return NotFound(spec.return_name());
+    auto record = store.FindReturn(seller, name->id);
+    if (!record) return NotFound(spec.return_name());
+    basis.return_state = std::move(*record->mutable_state());
+    if (basis.return_state->order().empty()) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, "ORDER_UNKNOWN",
+                    Cat("order ", basis.return_state->order_external_id(),
+                        " has not been imported, so its prices are not known; import the orders "
+                        "report first"));
+    }
+    if (!order_name.empty() && order_name != basis.return_state->order()) {
+      return InvalidField("spec.order", "BAD_NAME", "is not the order of the return; leave it out");
+    }
+    order_name = basis.return_state->order();
+  }
+  auto name = names::Parse(order_name, "orders", "spec.order");
+  if (!name.ok()) return name.status();
+  if (name->seller != seller) return NotFound(order_name);
+  auto order = store.FindOrder(seller, name->id);
+  if (!order) return NotFound(order_name);
+  basis.order = *std::move(order);
+  basis.refunds = store.RefundsOfOrder(seller, name->id);
+  const ChannelInfo* channel = channels.Find(store, basis.order.channel());
+  if (channel == nullptr) return NotFound(basis.order.channel());
+  basis.policy = channel->policy;
+  return basis;
+}
+
+absl::StatusOr<v1::RefundQuote> QuoteFor(const Basis& basis, const v1::RefundSpec& spec) {
+  return aftersales::QuoteRefund(basis.order, *basis.policy, spec,
+                                 basis.return_state ? &*basis.return_state : nullptr,
+                                 basis.refunds);
+}
+
+// The refund's row, its event and the return's units, for one fact on a refund.
+absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Event fact,
+                                  bool created) {
+  v1::Refund* state = record.mutable_state();
+  const v1::Refund::Status before = state->status();
+  ApplyRefundFact(fact, state);
+  fact.set_subject(state->name());
+  fact.set_channel(state->channel());
+  fact.set_status_after(StatusName(state->status()));
+  record.add_facts(c.store.AppendEvent(c.seller, &fact));
+  state->set_etag(NextEtag(state->etag()));
+  *state->mutable_update_time() = calendar::ToProto(c.now);
+  if (created) *state->mutable_create_time() = state->update_time();
+  c.store.PutRefund(record, created);
+
+  const bool paid_now =
+      before != v1::Refund::STATUS_SUCCEEDED && state->status() == v1::Refund::STATUS_SUCCEEDED;
+  if (paid_now && !state->return_name().empty()) {
+    auto editor = ReturnEditor::Open(c, state->return_name());
+    if (!editor.ok()) return editor.status();
+    v1::Event refunded = editor->NewFact();
+    *refunded.mutable_occurred_at() = fact.occurred_at();
+    refunded.set_external_id(Cat("refund:", state->name()));
+    v1::ReturnRefunded* body = refunded.mutable_return_refunded();
+    body->set_refund(state->name());
+    *body->mutable_amount() =
+        fact.refund_succeeded().has_amount() ? fact.refund_succeeded().amount() : state->total();
+    *body->mutable_items() = state->items();
+    body->set_external_refund_id(state->external_refund_id());
+    editor->Add(std::move(refunded));
+    editor->Save();
+  }
+  return *state;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_view seller,
+                                            const v1::RefundSpec& spec) {
+  ChannelCache channels;
+  auto basis = BasisOf(store, channels, seller, spec);
+  if (!basis.ok()) return basis.status();
+  return QuoteFor(*basis, spec);
+}
+
+absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest& request) {
+  const v1::RefundSpec& spec = request.spec();
+  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec);
+  if (!basis.ok()) return basis.status();
+  if (basis->order.fulfillment() == v1::FULFILLMENT_AFN ||
+      (basis->return_state && basis->return_state->platform_managed())) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "PLATFORM_MANAGED",
+                  "the marketplace fulfils this order and pays its refunds itself; the host only "
+                  "mirrors them");
+  }
+  auto quote = QuoteFor(*basis, spec);
+  if (!quote.ok()) return quote.status();
+  if (request.has_expected_total() &&
+      (request.expected_total().minor_units() != quote->total().minor_units() ||
+       request.expected_total().currency_code() != quote->total().currency_code())) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "QUOTE_CHANGED",
+                  Cat("the refund is ", FormatMoney(quote->total()), " by now, not ",
+                      FormatMoney(request.expected_total()), "; look at a new quote"))
+        .With("total", quote->total().minor_units());
+  }
+  if (quote->total().minor_units() == 0) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
+                  "fees and deductions take all of it; close the return without a refund instead");
+  }
+  if (absl::Status s = CheckRefundable(basis->order, quote->total(), basis->refunds); !s.ok()) {
+    return s;
+  }
+
+  v1::Refund refund;
+  refund.set_name(names::Make(c.seller, "refunds", c.NewId("rfd_")));
+  refund.set_order(basis->order.name());
+  refund.set_order_external_id(basis->order.external_id());
+  refund.set_channel(basis->order.channel());
+  if (basis->return_state) {
+    refund.set_return_name(basis->return_state->name());
+    refund.set_kind(basis->return_state->return_method() == v1::RETURN_METHOD_NONE
+                        ? v1::Refund::KIND_RETURNLESS
+                        : v1::Refund::KIND_RETURN);
+  } else {
+    refund.set_kind(v1::Refund::KIND_CONCESSION);
+  }
+  refund.set_status(v1::Refund::STATUS_APPROVED);
+  *refund.mutable_breakdown() = quote->breakdown();
+  *refund.mutable_total() = quote->total();
+  *refund.mutable_items() = quote->items();
+  refund.set_effect_id(c.NewId("eff_"));
+  *refund.mutable_requested_by() = c.actor;
+
+  store::RefundRecord record;
+  record.mutable_state()->set_name(refund.name());
+  v1::Event fact = c.NewEvent(refund.name(), refund.channel());
+  *fact.mutable_refund_approved()->mutable_refund() = refund;
+  *record.mutable_state() = refund;
+  auto stored = Record(c, record, std::move(fact), /*created=*/true);
+  if (!stored.ok()) return stored.status();
+
+  auto channel = c.Channel(refund.channel());
+  if (!channel.ok()) return channel.status();
+  const std::string& plugin_id = (*channel)->channel.marketplace_plugin();
+  const plugins::PluginHandle* plugin = c.services.plugins.Find(plugin_id);
+  if (plugin == nullptr ||
+      plugin->CapabilityOf("IssueRefund") == v1::Plugin::CAPABILITY_UNSUPPORTED) {
+    // Nobody can pay it for the person.
+    auto current = c.store.FindRefund(c.seller, names::Split(refund.name()).id);
+    v1::Event manual = c.NewEvent(refund.name(), refund.channel());
+    v1::ManualAction* action = manual.mutable_refund_awaits_person()->mutable_action();
+    action->set_title(Cat("Pay ", FormatMoney(refund.total()), " for order ",
+                          refund.order_external_id(), " at the marketplace"));
+    action->add_steps("Pay the refund where the order was sold");
+    action->add_steps("Record it with SettleRefund and the reference of the payment");
+    *manual.mutable_refund_awaits_person()->mutable_due_at() =
+        calendar::ToProto(RefundDue(c.now, (*channel)->channel, *(*channel)->policy));
+    return RecordRefundFact(c, *std::move(current), std::move(manual));
+  }
+  store::Effect effect;
+  effect.seller = c.seller;
+  effect.effect_id = refund.effect_id();
+  effect.plugin = plugin_id;
+  effect.method = "IssueRefund";
+  effect.subject = refund.name();
+  effect.due_at = absl::ToUnixMicros(c.now);
+  c.store.PutEffect(&effect);
+  return stored;
+}
+
+absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request) {
+  auto id = IdIn(c, request.name(), "refunds", "name");
+  if (!id.ok()) return id.status();
+  auto record = c.store.FindRefund(c.seller, *id);
+  if (!record) return NotFound(request.name());
+  const v1::Refund& state = record->state();
+  if (absl::Status s = CheckEtag(request.etag(), state.etag(), StatusName(state.status()));
+      !s.ok()) {
+    return s;
+  }
+  if (request.proof().empty() || request.proof().size() > 500) {
+    return InvalidField("proof", "PROOF_REQUIRED",
+                        "the reference of the payment, or why it was not made; at most 500 bytes");
+  }
+  const bool waits_for_person =
+      state.status() == v1::Refund::STATUS_APPROVED && state.has_manual_action();
+  if (!waits_for_person && state.status() != v1::Refund::STATUS_UNKNOWN) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
+                  Cat("the refund is ", StatusName(state.status()),
+                      "; only one of unknown outcome, or that a person has to pay, can be settled"))
+        .With("state", StatusName(state.status()));
+  }
+  if (request.has_amount() && request.amount().currency_code() != state.total().currency_code()) {
+    return InvalidField("amount.currency_code", "CURRENCY_MISMATCH",
+                        Cat("the refund is in ", state.total().currency_code()));
+  }
+  if (request.has_amount() && request.amount().minor_units() <= 0) {
+    return InvalidField("amount.minor_units", "NEGATIVE_AMOUNT", "say what was paid, above 0");
+  }
+  v1::Event fact = c.NewEvent(state.name(), state.channel());
+  if (request.paid()) {
+    v1::RefundSucceeded* paid = fact.mutable_refund_succeeded();
+    *paid->mutable_amount() = request.has_amount() ? request.amount() : state.total();
+    paid->set_external_refund_id(request.external_refund_id());
+    paid->set_proof(request.proof());
+  } else {
+    fact.mutable_refund_failed()->set_reason(request.proof());
+  }
+  return RecordRefundFact(c, *std::move(record), std::move(fact));
+}
+
+absl::StatusOr<v1::Refund> RecordRefundFact(Command& c, store::RefundRecord record,
+                                            v1::Event fact) {
+  return Record(c, std::move(record), std::move(fact), /*created=*/false);
+}
+
+absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_name,
+                                         const v1::Event& reported) {
+  const v1::ReturnRefunded& body = reported.return_refunded();
+  auto opened = ReturnEditor::Open(c, return_name);
+  if (!opened.ok()) return opened.status();
+  const v1::Return& state = opened->state();
+  if (body.external_refund_id().empty()) {
+    return InvalidField("return_refunded.external_refund_id", "MISSING_FIELD",
+                        "the marketplace's id of the payment makes the fact unique");
+  }
+  if (body.amount().minor_units() <= 0) {
+    return InvalidField("return_refunded.amount", "MISSING_FIELD", "say what was paid, above 0");
+  }
+  const std::string channel_id = opened->channel().id;
+  if (c.store.FindRefundByExternalId(c.seller, channel_id, body.external_refund_id())) return false;
+
+  v1::Refund refund;
+  refund.set_name(names::Make(c.seller, "refunds", c.NewId("rfd_")));
+  refund.set_order(state.order());
+  refund.set_order_external_id(state.order_external_id());
+  refund.set_channel(state.channel());
+  refund.set_return_name(state.name());
+  refund.set_kind(v1::Refund::KIND_PLATFORM);
+  refund.set_status(v1::Refund::STATUS_APPROVED);
+  *refund.mutable_total() = body.amount();
+  *refund.mutable_items() = body.items();
+  *refund.mutable_requested_by() = c.actor;
+  store::RefundRecord record;
+  *record.mutable_state() = refund;
+  v1::Event approved = c.NewEvent(refund.name(), refund.channel());
+  *approved.mutable_occurred_at() = reported.occurred_at();
+  *approved.mutable_refund_approved()->mutable_refund() = refund;
+  auto stored = Record(c, std::move(record), std::move(approved), /*created=*/true);
+  if (!stored.ok()) return stored.status();
+  auto current = c.store.FindRefund(c.seller, names::Split(refund.name()).id);
+  v1::Event paid = c.NewEvent(refund.name(), refund.channel());
+  *paid.mutable_occurred_at() = reported.occurred_at();
+  *paid.mutable_refund_succeeded()->mutable_amount() = body.amount();
+  paid.mutable_refund_succeeded()->set_external_refund_id(body.external_refund_id());
+  auto done = RecordRefundFact(c, *std::move(current), std::move(paid));
+  if (!done.ok()) return done.status();
+  return true;
+}
+
+}  // namespace aftersales::engine

@@ -1,0 +1,318 @@
+#include <algorithm>
+
+#include "core/domain/calendar.h"
+#include "core/domain/deadlines.h"
+#include "core/domain/policy.h"
+#include "core/domain/resource_names.h"
+#include "core/domain/return_fold.h"
+#include "core/domain/return_guards.h"
+#include "core/engine/commands.h"
+#include "core/engine/return_editor.h"
+#include "core/status/refusal.h"
+
+namespace aftersales::engine {
+namespace {
+
+// The frame of every command on one return: open, check the caller's etag, run, save.
+template <typename Request, typename Body>
+absl::StatusOr<v1::Return> OnReturn(Command& c, const Request& request, Body body) {
+  auto editor = ReturnEditor::Open(c, request.name());
+  if (!editor.ok()) return editor.status();
+  if (absl::Status s =
+          CheckEtag(request.etag(), editor->state().etag(), StatusName(editor->state().status()));
+      !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = body(*editor); !s.ok()) return s;
+  return editor->Save();
+}
+
+// Asks the marketplace plugin to repeat the decision there, unless it has no way at all.
+void QueueDecision(Command& c, const ReturnEditor& editor) {
+  const std::string& plugin_id = editor.channel().channel.marketplace_plugin();
+  const plugins::PluginHandle* plugin = c.services.plugins.Find(plugin_id);
+  if (plugin == nullptr ||
+      plugin->CapabilityOf("DecideReturn") == v1::Plugin::CAPABILITY_UNSUPPORTED) {
+    return;
+  }
+  store::Effect effect;
+  effect.seller = c.seller;
+  effect.effect_id = c.NewId("eff_");
+  effect.plugin = plugin_id;
+  effect.method = "DecideReturn";
+  effect.subject = editor.state().name();
+  effect.due_at = absl::ToUnixMicros(c.now);
+  c.store.PutEffect(&effect);
+}
+
+absl::Status TextLimit(std::string_view field, std::string_view text, size_t limit) {
+  if (text.size() <= limit) return absl::OkStatus();
+  return InvalidField(field, "TOO_LONG", Cat("at most ", limit, " bytes"));
+}
+
+std::vector<v1::Refund> RefundsOf(Command& c, const v1::Return& state) {
+  std::vector<v1::Refund> refunds =
+      c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id);
+  std::erase_if(refunds, [&](const v1::Refund& r) { return r.return_name() != state.name(); });
+  return refunds;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnRequest& request) {
+  v1::Return wanted = request.return_resource();
+  auto order_id = IdIn(c, wanted.order(), "orders", "return_resource.order");
+  if (!order_id.ok()) return order_id.status();
+  std::optional<v1::Order> order = c.store.FindOrder(c.seller, *order_id);
+  if (!order) return NotFound(wanted.order());
+  auto channel = c.Channel(order->channel());
+  if (!channel.ok()) return channel.status();
+  if (wanted.external_id().empty()) wanted.set_external_id(wanted.external_rma_id());
+  if (absl::Status s = TextLimit("return_resource.external_id", wanted.external_id(), 200);
+      !s.ok()) {
+    return s;
+  }
+  if (!wanted.external_id().empty() &&
+      c.store.FindReturnByExternalId(c.seller, (*channel)->id, wanted.external_id())) {
+    return Refuse(absl::StatusCode::kAlreadyExists, "RETURN_EXISTS",
+                  Cat("the channel has a return with external id ", wanted.external_id()))
+        .Field("return_resource.external_id", "leave it out or read the return that is there");
+  }
+  std::vector<v1::Return> others;
+  for (store::ReturnRecord& record :
+       c.store.ReturnsOfOrder(c.seller, (*channel)->id, order->external_id())) {
+    others.push_back(std::move(*record.mutable_state()));
+  }
+  if (wanted.has_requested_at() && calendar::FromProto(wanted.requested_at()) > c.now) {
+    return InvalidField("return_resource.requested_at", "IN_THE_FUTURE",
+                        "a request cannot have been made after now");
+  }
+  if (!wanted.has_requested_at()) *wanted.mutable_requested_at() = calendar::ToProto(c.now);
+  if (absl::Status s =
+          CheckCreate(*order, *(*channel)->policy, c.now, others, &wanted, (*channel)->zone);
+      !s.ok()) {
+    return s;
+  }
+  const std::string external_id = order->external_id();
+  ReturnEditor editor = ReturnEditor::Create(c, **channel, external_id, std::move(order));
+  v1::Event fact = editor.NewFact();
+  *fact.mutable_occurred_at() = wanted.requested_at();
+  *fact.mutable_return_requested()->mutable_request() = std::move(wanted);
+  editor.Add(std::move(fact));
+  return editor.Save();
+}
+
+absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    auto approved = CheckApprove(editor.state(), editor.channel().channel, *editor.channel().policy,
+                                 c.actor.role(), request, c.now);
+    if (!approved.ok()) return approved.status();
+    v1::Event fact = editor.NewFact();
+    *fact.mutable_return_approved() = *std::move(approved);
+    editor.Add(std::move(fact));
+    QueueDecision(c, editor);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> ApproveReturnless(Command& c,
+                                             const v1::ApproveReturnlessRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    auto approved = CheckApproveReturnless(editor.state(), editor.order(), editor.channel().channel,
+                                           *editor.channel().policy, c.actor.role(), request);
+    if (!approved.ok()) return approved.status();
+    v1::Event fact = editor.NewFact();
+    *fact.mutable_return_approved() = *std::move(approved);
+    editor.Add(std::move(fact));
+    QueueDecision(c, editor);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> RejectReturn(Command& c, const v1::RejectReturnRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    auto rejected = CheckReject(editor.state(), c.actor.role(), request);
+    if (!rejected.ok()) return rejected.status();
+    v1::Event fact = editor.NewFact();
+    *fact.mutable_return_rejected() = *std::move(rejected);
+    editor.Add(std::move(fact));
+    QueueDecision(c, editor);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
+    if (absl::Status s = CheckCancel(editor.state()); !s.ok()) return s;
+    v1::Event fact = editor.NewFact();
+    fact.mutable_return_cancelled()->set_reason(request.reason());
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
+    if (absl::Status s = CheckReopen(editor.state(), request.reason()); !s.ok()) return s;
+    v1::Event fact = editor.NewFact();
+    fact.mutable_return_reopened()->set_reason(request.reason());
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> IssueReturnLabel(Command& c,
+                                            const v1::IssueReturnLabelRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    auto label = CheckIssueLabel(editor.state(), request);
+    if (!label.ok()) return label.status();
+    const std::string effect_id = c.NewId("eff_");
+    label->set_label_id(effect_id);
+    if (label->state() == v1::ReturnLabel::STATE_REQUESTED) {
+      const std::string& plugin_id = editor.channel().channel.label_plugin();
+      const plugins::PluginHandle* plugin = c.services.plugins.Find(plugin_id);
+      if (plugin == nullptr ||
+          plugin->CapabilityOf("IssueLabel") == v1::Plugin::CAPABILITY_UNSUPPORTED) {
+        return Refuse(absl::StatusCode::kFailedPrecondition, "NO_LABEL_PLUGIN",
+                      "the channel has no carrier plugin that makes labels; send the number of a "
+                      "label that you have, or bind a label plugin")
+            .Field("tracking_number", "the number on the label");
+      }
+      store::Effect effect;
+      effect.seller = c.seller;
+      effect.effect_id = effect_id;
+      effect.plugin = plugin_id;
+      effect.method = "IssueLabel";
+      effect.subject = editor.state().name();
+      effect.due_at = absl::ToUnixMicros(c.now);
+      c.store.PutEffect(&effect);
+    } else {
+      *label->mutable_issued_at() = calendar::ToProto(c.now);
+    }
+    v1::Event fact = editor.NewFact();
+    *fact.mutable_return_label_recorded()->mutable_label() = *std::move(label);
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> RecordReceipt(Command& c, const v1::RecordReceiptRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    auto receipt = CheckReceipt(editor.state(), request.receipt());
+    if (!receipt.ok()) return receipt.status();
+    if (receipt->receipt_id().empty()) receipt->set_receipt_id(c.NewId("rcp_"));
+    if (!receipt->has_received_at()) *receipt->mutable_received_at() = calendar::ToProto(c.now);
+    v1::Event fact = editor.NewFact();
+    *fact.mutable_occurred_at() = receipt->received_at();
+    fact.set_external_id(Cat("receipt:", receipt->receipt_id()));
+    *fact.mutable_units_received()->mutable_receipt() = *std::move(receipt);
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> CloseShort(Command& c, const v1::CloseShortRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
+    if (absl::Status s = CheckCloseShort(editor.state(), request.reason()); !s.ok()) return s;
+    v1::Event fact = editor.NewFact();
+    fact.mutable_return_closed_short()->set_reason(request.reason());
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> InspectReturn(Command& c, const v1::InspectReturnRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    if (request.inspections_size() < 1 || request.inspections_size() > 100) {
+      return InvalidField("inspections", "BAD_BATCH", "send 1 to 100 inspections");
+    }
+    for (int i = 0; i < request.inspections_size(); ++i) {
+      // Each is checked against the return as the ones before have left it.
+      auto inspection =
+          CheckInspection(editor.state(), request.inspections(i), Cat("inspections[", i, "]"));
+      if (!inspection.ok()) return inspection.status();
+      if (inspection->inspection_id().empty()) inspection->set_inspection_id(c.NewId("ins_"));
+      if (!inspection->has_inspected_at()) {
+        *inspection->mutable_inspected_at() = calendar::ToProto(c.now);
+      }
+      v1::Event fact = editor.NewFact();
+      *fact.mutable_occurred_at() = inspection->inspected_at();
+      fact.set_external_id(Cat("inspection:", inspection->inspection_id()));
+      *fact.mutable_units_inspected()->mutable_inspection() = *std::move(inspection);
+      editor.Add(std::move(fact));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> CloseReturn(Command& c, const v1::CloseReturnRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
+    if (absl::Status s = CheckClose(editor.state(), RefundsOf(c, editor.state()), request);
+        !s.ok()) {
+      return s;
+    }
+    if (request.without_refund() && editor.state().status() != v1::Return::STATUS_RESOLVED) {
+      v1::Event settled = editor.NewFact();
+      settled.mutable_return_settled_without_refund()->set_reason(request.reason());
+      editor.Add(std::move(settled));
+    }
+    v1::Event fact = editor.NewFact();
+    fact.mutable_return_closed()->set_reason(request.reason());
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<Change> StoreReportedReturn(Command& c, const ChannelInfo& channel,
+                                           const v1::Return& reported, v1::Return::Status status,
+                                           const google::protobuf::Timestamp* delivered_at) {
+  std::optional<store::ReturnRecord> known =
+      c.store.FindReturnByExternalId(c.seller, channel.id, reported.external_id());
+  const bool created = !known;
+  std::optional<ReturnEditor> editor;
+  if (known) {
+    auto opened = ReturnEditor::Edit(c, std::move(*known));
+    if (!opened.ok()) return opened.status();
+    editor = *std::move(opened);
+  } else {
+    editor = ReturnEditor::Create(c, channel, reported.order_external_id());
+  }
+  v1::Event fact = editor->NewFact();
+  v1::ReturnReported* body = fact.mutable_return_reported();
+  *body->mutable_snapshot() = reported;
+  body->set_status(status);
+  if (delivered_at != nullptr) *body->mutable_delivered_at() = *delivered_at;
+  // The same row in a later file says nothing new: its content is its identity.
+  fact.set_external_id(Cat("row:", absl::Hex(Fingerprint(body->SerializeAsString()))));
+  // A first sight happened at the request; a later one is known to hold only since it was seen.
+  if (created) *fact.mutable_occurred_at() = reported.requested_at();
+  if (editor->Add(std::move(fact)) == ReturnEditor::Outcome::kDuplicate) return Change::kUnchanged;
+  editor->Save();
+  return created ? Change::kCreated : Change::kUpdated;
+}
+
+absl::Status RunClockOnReturn(Command& c, std::string_view id) {
+  auto record = c.store.FindReturn(c.seller, id);
+  if (!record) return absl::OkStatus();
+  auto editor = ReturnEditor::Edit(c, std::move(*record));
+  if (!editor.ok()) return editor.status();
+  const v1::Deadline* due = NextForClock(editor->state());
+  if (due == nullptr || InTime(c.now, calendar::FromProto(due->due_at()))) return absl::OkStatus();
+  v1::Event fact = editor->NewFact();
+  // It happened when it was due, also if the host was down then.
+  *fact.mutable_occurred_at() = due->due_at();
+  if (due->kind() == v1::Deadline::KIND_AUTO_CLOSE) {
+    fact.mutable_return_closed()->set_reason("resolved and not touched since");
+  } else {
+    fact.mutable_return_expired();
+  }
+  editor->Add(std::move(fact));
+  editor->Save();
+  return absl::OkStatus();
+}
+
+}  // namespace aftersales::engine

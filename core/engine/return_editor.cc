@@ -1,0 +1,115 @@
+#include "core/engine/return_editor.h"
+
+#include <algorithm>
+
+#include "core/domain/calendar.h"
+#include "core/domain/resource_names.h"
+#include "core/domain/return_fold.h"
+#include "core/status/refusal.h"
+
+namespace aftersales::engine {
+std::string StatusName(v1::Return::Status status) {
+  return v1::Return::Status_Name(status).substr(sizeof("STATUS_") - 1);
+}
+std::string StatusName(v1::Refund::Status status) {
+  return v1::Refund::Status_Name(status).substr(sizeof("STATUS_") - 1);
+}
+
+absl::StatusOr<ReturnEditor> ReturnEditor::Open(Command& command, std::string_view name) {
+  auto id = IdIn(command, name, "returns", "name");
+  if (!id.ok()) return id.status();
+  auto record = command.store.FindReturn(command.seller, *id);
+  if (!record) return NotFound(name);
+  return Edit(command, std::move(*record));
+}
+
+absl::StatusOr<ReturnEditor> ReturnEditor::Edit(Command& command, store::ReturnRecord record) {
+  auto channel = command.Channel(record.state().channel());
+  if (!channel.ok()) return channel.status();
+  ReturnEditor editor(command, **channel);
+  editor.order_external_id_ = record.state().order_external_id();
+  editor.record_ = std::move(record);
+  editor.FindOrder();
+  editor.before_ = metrics::Of(editor.state());
+  return editor;
+}
+
+ReturnEditor ReturnEditor::Create(Command& command, const ChannelInfo& channel,
+                                  std::string_view order_external_id,
+                                  std::optional<v1::Order> order) {
+  ReturnEditor editor(command, channel);
+  editor.order_external_id_ = std::string(order_external_id);
+  editor.created_ = true;
+  v1::Return* state = editor.record_.mutable_state();
+  state->set_name(names::Make(command.seller, "returns", command.NewId("ret_")));
+  state->set_channel(channel.channel.name());
+  editor.order_ = std::move(order);
+  if (!editor.order_) editor.FindOrder();
+  return editor;
+}
+
+void ReturnEditor::FindOrder() {
+  if (order_external_id_.empty()) return;
+  order_ =
+      command_->store.FindOrderByExternalId(command_->seller, channel_->id, order_external_id_);
+}
+
+ReturnEditor::Outcome ReturnEditor::Add(v1::Event fact) {
+  fact.set_subject(state().name());
+  fact.set_channel(channel_->channel.name());
+  const uint64_t identity = Fingerprint(FactIdentity(fact));
+  if (std::find(record_.identities().begin(), record_.identities().end(), identity) !=
+      record_.identities().end()) {
+    return Outcome::kDuplicate;
+  }
+  const FoldContext context{channel_->channel, *channel_->policy, order()};
+  const std::string key = FactOrderKey(fact);
+  if (record_.facts_size() > 0 && key > record_.last_key()) {
+    ApplyFact(fact, context, record_.mutable_state());
+    record_.set_last_key(key);
+  } else {
+    // Late, or the first.
+    FoldAll(&fact);
+    if (key > record_.last_key()) record_.set_last_key(key);
+  }
+  fact.set_status_after(StatusName(state().status()));
+  record_.add_facts(command_->store.AppendEvent(command_->seller, &fact));
+  record_.add_identities(identity);
+  last_event_ = fact.name();
+  changed_ = true;
+  return Outcome::kRecorded;
+}
+
+void ReturnEditor::FoldAll(const v1::Event* extra) {
+  const std::vector<v1::Event> known = command_->store.EventsBySequence(
+      command_->seller, {record_.facts().data(), static_cast<size_t>(record_.facts_size())});
+  std::vector<const v1::Event*> facts;
+  for (const v1::Event& event : known) facts.push_back(&event);
+  if (extra != nullptr) facts.push_back(extra);
+  v1::Return folded =
+      FoldReturn(state().name(), std::move(facts), {channel_->channel, *channel_->policy, order()});
+  folded.set_etag(state().etag());
+  if (state().has_create_time()) *folded.mutable_create_time() = state().create_time();
+  *record_.mutable_state() = std::move(folded);
+}
+
+void ReturnEditor::Refold() {
+  FoldAll(nullptr);
+  changed_ = true;
+}
+
+const v1::Return& ReturnEditor::Save() {
+  if (!changed_) return state();
+  v1::Return* state = record_.mutable_state();
+  state->set_etag(NextEtag(state->etag()));
+  *state->mutable_update_time() = calendar::ToProto(command_->now);
+  if (created_) *state->mutable_create_time() = state->update_time();
+  command_->store.PutReturn(record_, created_);
+  std::vector<metrics::Contribution> after = metrics::Of(*state);
+  command_->Recount(channel_->id, before_, after);
+  before_ = std::move(after);
+  created_ = changed_ = false;
+  return *state;
+}
+
+}  // namespace aftersales::engine

@@ -1,0 +1,62 @@
+// Adds facts to one return and keeps everything that is derived from it in step.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/command.h"
+
+namespace aftersales::engine {
+
+class ReturnEditor {
+ public:
+  // A return that is there. NOT_FOUND.
+  static absl::StatusOr<ReturnEditor> Open(Command& command, std::string_view name);
+  // The same, from a record that was read already.
+  static absl::StatusOr<ReturnEditor> Edit(Command& command, store::ReturnRecord record);
+  // A new one in a channel; its first fact must be a request or a report. The order is looked up
+  // unless the caller has it.
+  static ReturnEditor Create(Command& command, const ChannelInfo& channel,
+                             std::string_view order_external_id,
+                             std::optional<v1::Order> order = std::nullopt);
+
+  enum class Outcome { kRecorded, kDuplicate };
+  // Records a fact: fills in subject, channel, status_after. A fact that the return has already is
+  // dropped. One that happened before others that are known makes the return fold anew.
+  Outcome Add(v1::Event fact);
+  // Folds all facts again, for when the order they refer to has come to be known.
+  void Refold();
+  // Stores the return, if anything changed, and its part in the metrics.
+  const v1::Return& Save();
+
+  const v1::Return& state() const { return record_.state(); }
+  const ChannelInfo& channel() const { return *channel_; }
+  const v1::Order* order() const { return order_ ? &*order_ : nullptr; }
+  // An event about this return, by the caller, now.
+  v1::Event NewFact() const { return command_->NewEvent(state().name(), state().channel()); }
+  // Name of the last event that was recorded.
+  const std::string& last_event() const { return last_event_; }
+
+ private:
+  ReturnEditor(Command& command, const ChannelInfo& channel)
+      : command_(&command), channel_(&channel) {}
+  void FindOrder();
+  void FoldAll(const v1::Event* extra);
+
+  Command* command_;
+  const ChannelInfo* channel_;
+  std::optional<v1::Order> order_;
+  store::ReturnRecord record_;
+  std::vector<metrics::Contribution> before_;
+  std::string order_external_id_;
+  std::string last_event_;
+  bool created_ = false;
+  bool changed_ = false;
+};
+
+// `REQUESTED` for STATUS_REQUESTED.
+std::string StatusName(v1::Return::Status status);
+std::string StatusName(v1::Refund::Status status);
+
+}  // namespace aftersales::engine

@@ -1,0 +1,127 @@
+#include <algorithm>
+
+#include "core/domain/calendar.h"
+#include "core/domain/order_merge.h"
+#include "core/domain/resource_names.h"
+#include "core/domain/tracking.h"
+#include "core/engine/commands.h"
+#include "core/status/refusal.h"
+
+namespace aftersales::engine {
+namespace {
+
+// A parcel is the same one if order, item and number are: so its id is made of them.
+std::string IdFor(const v1::Shipment& shipment) {
+  std::string id = shipment.order_external_id();
+  if (!shipment.external_item_id().empty()) id += Cat(".", shipment.external_item_id());
+  id += Cat(".", shipment.tracking_number().empty()
+                     ? std::string("untracked")
+                     : NormalizeTrackingNumber(shipment.tracking_number()));
+  return names::IdFromExternal(id);
+}
+
+bool SameEvent(const v1::TrackingEvent& a, const v1::TrackingEvent& b) {
+  return a.milestone() == b.milestone() && a.raw_code() == b.raw_code() &&
+         calendar::ToMicros(a.occurred_at()) == calendar::ToMicros(b.occurred_at());
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given,
+                                           std::string_view etag, Change* change) {
+  if (given.order_external_id().empty()) {
+    return InvalidField("shipment.order_external_id", "MISSING_FIELD",
+                        "name the order by the channel's order id");
+  }
+  auto channel = c.Channel(given.channel());
+  if (!channel.ok()) return channel.status();
+  v1::Shipment shipment = given;
+  const std::string id = IdFor(shipment);
+  if (!names::IsResourceId(id)) {
+    return InvalidField("shipment.tracking_number", "TOO_LONG",
+                        "order id and tracking number together have at most 128 bytes");
+  }
+  shipment.set_name(names::Make(c.seller, "shipments", id));
+  if (!shipment.has_confirmed_at() && shipment.has_shipped_at()) {
+    *shipment.mutable_confirmed_at() = shipment.shipped_at();
+  }
+  shipment.clear_etag();
+  shipment.clear_create_time();
+  shipment.clear_update_time();
+
+  const std::optional<v1::Shipment> existing = c.store.FindShipment(c.seller, id);
+  if (existing) {
+    if (absl::Status s = CheckEtag(etag, existing->etag(), "stored"); !s.ok()) return s;
+    // Scans add up; what the caller does not say is kept.
+    v1::Shipment merged = *existing;
+    v1::Shipment update = shipment;
+    update.clear_events();
+    merged.MergeFrom(update);
+    for (const v1::TrackingEvent& event : shipment.events()) {
+      if (std::none_of(merged.events().begin(), merged.events().end(),
+                       [&](const auto& known) { return SameEvent(known, event); })) {
+        *merged.add_events() = event;
+      }
+    }
+    *merged.mutable_verdict() = shipment.verdict();
+    shipment = std::move(merged);
+  }
+  std::stable_sort(shipment.mutable_events()->begin(), shipment.mutable_events()->end(),
+                   [](const v1::TrackingEvent& a, const v1::TrackingEvent& b) {
+                     return calendar::ToMicros(a.occurred_at()) <
+                            calendar::ToMicros(b.occurred_at());
+                   });
+  if (shipment.events_size() > 200) {
+    return InvalidField("shipment.events", "TOO_MANY", "a parcel keeps at most 200 scans");
+  }
+  // A number that was right without a scan becomes valid with the first one.
+  if (shipment.verdict().validity() == v1::TrackingVerdict::VALIDITY_UNSCANNED &&
+      ScanCount(shipment) > 0) {
+    shipment.mutable_verdict()->set_validity(v1::TrackingVerdict::VALIDITY_VALID);
+    shipment.mutable_verdict()->clear_message();
+  }
+
+  std::optional<v1::Order> order =
+      c.store.FindOrderByExternalId(c.seller, (*channel)->id, shipment.order_external_id());
+  if (order) shipment.set_order(order->name());
+  if (existing && shipment.SerializeAsString() == existing->SerializeAsString()) {
+    *change = Change::kUnchanged;
+    return shipment;
+  }
+  // Only seller-fulfilled parcels are confirmed by the seller.
+  const v1::Fulfillment fulfillment = order ? order->fulfillment() : v1::FULFILLMENT_MFN;
+  const int32_t day = shipment.has_confirmed_at()
+                          ? calendar::DayNumber(calendar::LocalDay(
+                                calendar::FromProto(shipment.confirmed_at()), (*channel)->zone))
+                          : 0;
+  shipment.set_etag(NextEtag(shipment.etag()));
+  *shipment.mutable_update_time() = calendar::ToProto(c.now);
+  if (!existing) *shipment.mutable_create_time() = shipment.update_time();
+  c.store.PutShipment(shipment, fulfillment, day, !existing);
+  c.Recount((*channel)->id,
+            existing ? metrics::Of(*existing, fulfillment, (*channel)->zone)
+                     : std::vector<metrics::Contribution>{},
+            metrics::Of(shipment, fulfillment, (*channel)->zone));
+  v1::Event event = c.NewEvent(shipment.name(), (*channel)->channel.name());
+  event.mutable_shipment_recorded()->set_tracking_number(shipment.verdict().tracking_number());
+  event.mutable_shipment_recorded()->set_validity(shipment.verdict().validity());
+  c.store.AppendEvent(c.seller, &event);
+
+  if (order) {
+    v1::Order updated = *order;
+    // All its parcels together: a line may travel in several.
+    const std::vector<v1::Shipment> parcels =
+        c.store.ShipmentsOfOrder(c.seller, (*channel)->id, shipment.order_external_id());
+    if (MergeShipments(parcels, (*channel)->zone, &updated)) {
+      updated.set_etag(NextEtag(updated.etag()));
+      *updated.mutable_update_time() = calendar::ToProto(c.now);
+      c.store.PutOrder(updated, false);
+      c.Recount((*channel)->id, metrics::Of(*order, (*channel)->zone),
+                metrics::Of(updated, (*channel)->zone));
+    }
+  }
+  *change = existing ? Change::kUpdated : Change::kCreated;
+  return shipment;
+}
+
+}  // namespace aftersales::engine
