@@ -1,0 +1,41 @@
+// Filters of list methods: `field = value`, joined by AND. A small part of AIP-160, on purpose:
+// each field that may be named is served by an index or bounded by the page.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "google/protobuf/descriptor.h"
+
+namespace aftersales::api {
+
+class Filter {
+ public:
+  // INVALID_ARGUMENT `BAD_FILTER` naming what is wrong and which fields there are.
+  static absl::StatusOr<Filter> Parse(std::string_view text,
+                                      const std::vector<std::string_view>& fields);
+
+  bool Has(std::string_view field) const { return values_.contains(field); }
+  // Empty when the field is not named.
+  std::string Text(std::string_view field) const;
+  // `true` or `false`.
+  absl::StatusOr<std::optional<bool>> Bool(std::string_view field) const;
+  // A value of an enum, with or without its prefix: `REQUESTED` or `STATUS_REQUESTED`.
+  absl::StatusOr<std::optional<int>> Enum(std::string_view field,
+                                          const google::protobuf::EnumDescriptor* type,
+                                          std::string_view prefix) const;
+  // The id in a resource name of this seller and collection, or an id alone. Nothing can match
+  // another seller's.
+  absl::StatusOr<std::string> Id(std::string_view field, std::string_view seller,
+                                 std::string_view collection) const;
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+};
+
+}  // namespace aftersales::api

@@ -1,0 +1,153 @@
+#include "absl/strings/numbers.h"
+#include "aftersales/v1/metrics_service.grpc.pb.h"
+#include "core/api/call.h"
+#include "core/api/paging.h"
+#include "core/api/services.h"
+#include "core/domain/calendar.h"
+#include "core/domain/money.h"
+#include "core/status/refusal.h"
+
+namespace aftersales::api {
+namespace {
+
+// The case behind a figure, in words.
+absl::StatusOr<v1::MetricOrder> CaseOf(const store::MetricRow& row, v1::Metric::Kind kind,
+                                       bool denominator) {
+  v1::MetricOrder out;
+  out.set_date(calendar::DateText(calendar::FromDayNumber(row.day)));
+  const auto broken = [] { return absl::InternalError("a stored resource cannot be read"); };
+  if (kind == v1::Metric::KIND_VTR) {
+    v1::Shipment shipment;
+    if (!shipment.ParseFromString(row.body)) return broken();
+    out.set_order_external_id(shipment.order_external_id());
+    out.set_subject(shipment.name());
+    out.set_why(shipment.verdict().message().empty()
+                    ? Cat(shipment.verdict().tracking_number(), " is valid and was scanned")
+                    : shipment.verdict().message());
+    return out;
+  }
+  if (kind == v1::Metric::KIND_RESP) {
+    store::ReturnRecord record;
+    if (!record.ParseFromString(row.body)) return broken();
+    out.set_order_external_id(record.state().order_external_id());
+    out.set_subject(record.state().name());
+    out.set_why(record.state().has_decision() ? "the request was answered"
+                                              : "the request has not been answered");
+    return out;
+  }
+  v1::Order order;
+  if (!order.ParseFromString(row.body)) return broken();
+  out.set_order_external_id(order.external_id());
+  out.set_subject(order.name());
+  if (denominator) {
+    out.set_why("counts as an order of the window");
+  } else if (kind == v1::Metric::KIND_LSR) {
+    out.set_why(
+        Cat("confirmed ", calendar::InstantText(calendar::FromProto(order.ship_confirmed_at())),
+            ", ship by ", calendar::InstantText(calendar::FromProto(order.expected_ship_by()))));
+  } else {
+    std::string why;
+    for (const v1::Defect& defect : order.defects()) {
+      if (!metrics::CountsAsDefect(defect)) continue;
+      if (!why.empty()) why += ", ";
+      why += defect.kind() == v1::Defect::KIND_FEEDBACK
+                 ? Cat("feedback of ", defect.rating(), " stars")
+                 : Cat(v1::Defect::Kind_Name(defect.kind()).substr(sizeof("KIND_") - 1), " ",
+                       v1::Defect::Outcome_Name(defect.outcome()).substr(sizeof("OUTCOME_") - 1));
+    }
+    out.set_why(why);
+  }
+  return out;
+}
+
+class MetricsService final : public v1::MetricsService::CallbackService {
+ public:
+  explicit MetricsService(engine::Engine& engine) : engine_(engine) {}
+
+  grpc::ServerUnaryReactor* GetDashboard(grpc::CallbackServerContext* context,
+                                         const v1::GetDashboardRequest* request,
+                                         v1::Dashboard* response) override {
+    auto seller = names::ParseSeller(request->parent(), "parent");
+    if (!seller.ok()) return FinishNow(context, seller.status());
+    return RunQuery(context, engine_, response,
+                    [seller = *seller,
+                     now = engine_.Now()](store::Reader& reader) -> absl::StatusOr<v1::Dashboard> {
+                      return engine::MakeDashboard(reader, seller, now);
+                    });
+  }
+
+  grpc::ServerUnaryReactor* ListMetricOrders(grpc::CallbackServerContext* context,
+                                             const v1::ListMetricOrdersRequest* request,
+                                             v1::ListMetricOrdersResponse* response) override {
+    auto seller = names::ParseSeller(request->parent(), "parent");
+    if (!seller.ok()) return FinishNow(context, seller.status());
+    auto size = PageSize(request->page_size());
+    if (!size.ok()) return FinishNow(context, size.status());
+    auto channel = names::Parse(request->channel(), "channels", "channel");
+    if (!channel.ok()) return FinishNow(context, channel.status());
+    if (channel->seller != *seller) return FinishNow(context, NotFound(request->channel()));
+    if (request->kind() == v1::Metric::KIND_UNSPECIFIED ||
+        !v1::Metric::Kind_IsValid(request->kind())) {
+      return FinishNow(context, InvalidField("kind", "MISSING_FIELD", "ODR, LSR, VTR or RESP"));
+    }
+    if (request->fulfillment() != v1::FULFILLMENT_MFN &&
+        request->fulfillment() != v1::FULFILLMENT_AFN) {
+      return FinishNow(context, InvalidField("fulfillment", "MISSING_FIELD", "MFN or AFN"));
+    }
+    const PageTokens tokens(
+        engine_.store().Secret(),
+        Cat("metric\n", request->parent(), "\n", request->channel(), "\n",
+            static_cast<int>(request->fulfillment()), "\n", static_cast<int>(request->kind()), "\n",
+            request->window_days(), "\n", request->denominator() ? 1 : 0));
+    auto position = tokens.Read(request->page_token());
+    if (!position.ok()) return FinishNow(context, position.status());
+    return RunQuery(
+        context, engine_, response,
+        [=, seller = *seller, size = *size, channel_id = std::string(channel->id),
+         position = *std::move(position), now = engine_.Now()](
+            store::Reader& reader) -> absl::StatusOr<v1::ListMetricOrdersResponse> {
+          engine::ChannelCache channels;
+          const engine::ChannelInfo* info = channels.Find(reader, request->channel());
+          if (info == nullptr) return NotFound(request->channel());
+          const engine::MetricWindow window =
+              engine::WindowOf(*info, request->kind(), request->window_days(), now);
+          if (window.policy == nullptr) {
+            return InvalidField("window_days", "UNKNOWN_WINDOW",
+                                "the policy has no such window for the metric; see GetDashboard");
+          }
+          std::optional<std::pair<int32_t, std::string>> after;
+          if (position.size() == 2) {
+            int32_t day = 0;
+            (void)absl::SimpleAtoi(position[0], &day);
+            after.emplace(day, position[1]);
+          }
+          auto rows = reader.ListMetric(seller,
+                                        {channel_id, request->fulfillment(), request->kind(),
+                                         request->denominator(), calendar::DayNumber(window.first),
+                                         calendar::DayNumber(window.last), absl::ToUnixMicros(now)},
+                                        after, size + 1);
+          v1::ListMetricOrdersResponse page;
+          if (static_cast<int>(rows.size()) > size) {
+            rows.resize(size);
+            page.set_next_page_token(tokens.Make({Cat(rows.back().day), rows.back().id}));
+          }
+          for (const store::MetricRow& row : rows) {
+            auto out = CaseOf(row, request->kind(), request->denominator());
+            if (!out.ok()) return out.status();
+            *page.add_orders() = *std::move(out);
+          }
+          return page;
+        });
+  }
+
+ private:
+  engine::Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeMetricsService(engine::Engine& engine) {
+  return std::make_unique<MetricsService>(engine);
+}
+
+}  // namespace aftersales::api
