@@ -1,0 +1,39 @@
+#include "core/host/cli/places.h"
+
+#include <cstdlib>
+#include <system_error>
+
+#ifndef AFTERSALES_DEMO_DIR
+#error "AFTERSALES_DEMO_DIR is the demo data of the source tree, set by the build"
+#endif
+
+namespace aftersales::cli {
+
+namespace fs = std::filesystem;
+
+fs::path ExecutableDirectory() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+fs::path PluginDirectory() {
+  return (ExecutableDirectory() / "../lib/aftersales/plugins").lexically_normal();
+}
+
+fs::path DemoFilesDirectory() {
+  const fs::path installed =
+      (ExecutableDirectory() / "../share/aftersales/demo").lexically_normal();
+  std::error_code error;
+  return fs::is_directory(installed, error) ? installed : fs::path(AFTERSALES_DEMO_DIR);
+}
+
+fs::path DefaultDataDirectory() {
+  // The specification ignores a relative XDG_DATA_HOME.
+  const char* data = std::getenv("XDG_DATA_HOME");
+  if (data != nullptr && *data == '/') return fs::path(data) / "aftersales";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return fs::path(home) / ".local/share/aftersales";
+  return {};
+}
+
+}  // namespace aftersales::cli

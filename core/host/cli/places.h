@@ -1,0 +1,20 @@
+// Where the program finds its own files and keeps its data.
+#pragma once
+
+#include <filesystem>
+
+namespace aftersales::cli {
+
+// The folder of the running executable.
+std::filesystem::path ExecutableDirectory();
+// Bundled plugins: ../lib/aftersales/plugins beside the executable, in the build tree as in an
+// installed prefix.
+std::filesystem::path PluginDirectory();
+// Sample report files: ../share/aftersales/demo beside the executable, else those of the source
+// tree that the program was built from.
+std::filesystem::path DemoFilesDirectory();
+// $XDG_DATA_HOME/aftersales, else ~/.local/share/aftersales (XDG Base Directory Specification);
+// empty where neither variable is set.
+std::filesystem::path DefaultDataDirectory();
+
+}  // namespace aftersales::cli

@@ -1,0 +1,41 @@
+// The settings of a host: from flags and from a configuration file.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace aftersales::cli {
+
+struct ServeOptions {
+  std::filesystem::path data_directory;
+  std::string listen = "127.0.0.1:50151";
+  std::vector<std::string> plugin_directories;
+  std::vector<std::string> plugin_config;
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::string config_file;
+};
+
+// Settings by plugin id, then key.
+using PluginConfig = std::map<std::string, std::map<std::string, std::string>>;
+
+// Takes only loopback addresses (127.0.0.0/8, ::1, localhost): there is no TLS and no
+// authentication yet, so any other address would open the data to the network.
+// INVALID_ARGUMENT `LOOPBACK_ONLY` or `BAD_ADDRESS` on `--listen`.
+absl::Status CheckLoopback(std::string_view listen);
+
+// `plugin.key=value` each. INVALID_ARGUMENT `BAD_PLUGIN_CONFIG`.
+absl::StatusOr<PluginConfig> ParsePluginConfig(const std::vector<std::string>& settings);
+
+// Fills the options of `command` that were not given on the command line from a TOML file whose
+// keys are the flags without dashes. INVALID_ARGUMENT `BAD_CONFIG` names the file and the key.
+absl::Status ReadConfigFile(const std::string& file, CLI::App* command);
+
+}  // namespace aftersales::cli

@@ -1,0 +1,191 @@
+#include "core/host/host.h"
+
+#include <fcntl.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <system_error>
+
+#include "absl/strings/numbers.h"
+#include "core/api/services.h"
+#include "core/engine/clock.h"
+#include "core/engine/engine.h"
+#include "core/host/server_settings.h"
+#include "core/plugins/registry.h"
+#include "core/status/refusal.h"
+#include "core/status/text.h"
+#include "core/store/sqlite/sqlite_store.h"
+
+namespace aftersales::host {
+namespace {
+
+// Holds the directory for this process.
+class DirectoryLock {
+ public:
+  static absl::StatusOr<std::unique_ptr<DirectoryLock>> Take(
+      const std::filesystem::path& directory) {
+    const std::string path = directory / "lock";
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_UNUSABLE",
+                    Cat("cannot write in ", directory.string(), ": ",
+                        std::generic_category().message(errno)));
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      close(fd);
+      return Refuse(absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_IN_USE",
+                    Cat("another host uses ", directory.string(),
+                        "; stop it, or choose another data directory"));
+    }
+    return std::unique_ptr<DirectoryLock>(new DirectoryLock(fd));
+  }
+  ~DirectoryLock() { close(fd_); }
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+absl::Status MakeDirectory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (!error && !std::filesystem::is_directory(directory, error)) {
+    error = std::make_error_code(std::errc::not_a_directory);
+  }
+  if (error) {
+    return Refuse(
+        absl::StatusCode::kFailedPrecondition, "DATA_DIRECTORY_UNUSABLE",
+        Cat("cannot make the data directory ", directory.string(), ": ", error.message()));
+  }
+  // Orders and returns are nobody else's business.
+  chmod(directory.c_str(), 0700);
+  return absl::OkStatus();
+}
+
+std::function<void()> KillSwitchFromEnvironment() {
+  const char* value = std::getenv("AFTERSALES_FAULT_KILL_AT_WRITE");
+  int64_t at = 0;
+  if (value == nullptr || !absl::SimpleAtoi(value, &at) || at <= 0) return nullptr;
+  auto count = std::make_shared<std::atomic<int64_t>>(0);
+  return [count, at] {
+    if (count->fetch_add(1) + 1 == at) raise(SIGKILL);
+  };
+}
+
+bool IsLoopback(const std::string& listen) {
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string::npos) return false;
+  const std::string host = listen.substr(0, colon);
+  return host == "localhost" || host == "[::1]" || host.rfind("127.", 0) == 0;
+}
+
+}  // namespace
+
+struct Host::Parts {
+  std::shared_ptr<Clock> clock;
+  std::unique_ptr<IdSource> ids;
+  std::unique_ptr<DirectoryLock> lock;
+  std::unique_ptr<plugins::PluginRegistry> plugins;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<api::Services> services;
+  std::unique_ptr<grpc::Server> server;
+  std::string listen_host;
+  int port = 0;
+  bool stopped = false;
+};
+
+Host::Host(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Host::~Host() { Shutdown(absl::Seconds(2)); }
+
+absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
+  if (!IsLoopback(options.listen)) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "NOT_LOOPBACK",
+                  Cat("the host does not listen at ", options.listen,
+                      ": without TLS and authentication it serves this machine only"))
+        .Field("listen", "127.0.0.1:PORT, [::1]:PORT or localhost:PORT");
+  }
+  auto parts = std::make_unique<Parts>();
+  parts->clock = options.clock != nullptr ? options.clock
+                 : options.pinned_time    ? std::make_shared<ManualClock>(*options.pinned_time)
+                                          : std::shared_ptr<Clock>(std::make_shared<SystemClock>());
+  parts->ids = std::make_unique<IdSource>(options.pinned_time ? std::optional<uint64_t>(20260310)
+                                                              : std::nullopt);
+  if (absl::Status s = MakeDirectory(options.data_directory); !s.ok()) return s;
+  auto lock = DirectoryLock::Take(options.data_directory);
+  if (!lock.ok()) return lock.status();
+  parts->lock = *std::move(lock);
+
+  plugins::PluginRegistry::Options plugin_options;
+  plugin_options.directories = options.plugin_directories;
+  plugin_options.files = options.plugin_files;
+  plugin_options.config = options.plugin_config;
+  plugin_options.data_directory = options.data_directory / "plugins";
+  plugin_options.host_version = AFTERSALES_VERSION;
+  parts->plugins = std::make_unique<plugins::PluginRegistry>(
+      plugin_options, [clock = parts->clock] { return clock->Now(); },
+      [](plugins::LogLevel level, std::string_view plugin, std::string_view text) {
+        const auto severity = level == plugins::LogLevel::kError     ? spdlog::level::err
+                              : level == plugins::LogLevel::kWarning ? spdlog::level::warn
+                              : level == plugins::LogLevel::kInfo    ? spdlog::level::info
+                                                                     : spdlog::level::debug;
+        spdlog::log(severity, "plugin={} {}", plugin, text);
+      });
+  parts->plugins->LoadAll();
+
+  store::sqlite::Options store_options;
+  store_options.path = options.data_directory / "aftersales.db";
+  store_options.before_write =
+      options.before_write ? options.before_write : KillSwitchFromEnvironment();
+  auto store = store::sqlite::Open(std::move(store_options));
+  if (!store.ok()) return store.status();
+  parts->store = *std::move(store);
+  parts->engine =
+      std::make_unique<engine::Engine>(*parts->store, *parts->plugins, *parts->clock, *parts->ids);
+  parts->services = std::make_unique<api::Services>(*parts->engine);
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
+  ApplyServerSettings(builder);
+  for (const auto& service : parts->services->list()) builder.RegisterService(service.get());
+  parts->server = builder.BuildAndStart();
+  if (parts->server == nullptr || parts->port == 0) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "ADDRESS_IN_USE",
+                  Cat("cannot listen at ", options.listen,
+                      "; another program uses the port: choose another one with --listen"));
+  }
+  parts->listen_host = options.listen.substr(0, options.listen.rfind(':'));
+  parts->engine->Start();
+  spdlog::info("listening address={}:{} data={}", parts->listen_host, parts->port,
+               options.data_directory.string());
+  return std::unique_ptr<Host>(new Host(std::move(parts)));
+}
+
+int Host::port() const { return parts_->port; }
+
+std::string Host::address() const { return Cat(parts_->listen_host, ":", parts_->port); }
+
+void Host::Shutdown(absl::Duration grace) {
+  if (parts_->stopped) return;
+  parts_->stopped = true;
+  if (auto* health = parts_->server->GetHealthCheckService()) health->SetServingStatus(false);
+  // Live streams would keep Shutdown waiting for its whole deadline.
+  parts_->services->Drain();
+  parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  parts_->engine->Stop();
+  parts_->store->Stop();
+  parts_->server.reset();
+}
+
+}  // namespace aftersales::host

@@ -1,0 +1,67 @@
+// A host: store, engine, plugins and gRPC server, wired together in one process.
+//
+// Example:
+//   HostOptions options;
+//   options.data_directory = "/srv/aftersales";
+//   auto host = Host::Start(std::move(options));
+//   ...
+//   (*host)->Shutdown(absl::Seconds(10));
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace aftersales {
+class Clock;
+}
+
+namespace aftersales::host {
+
+struct HostOptions {
+  // Where everything is kept: aftersales.db and plugins/. Created with mode 0700. One host at a
+  // time may use it.
+  std::filesystem::path data_directory;
+  // Loopback only, until there are TLS and authentication. Port 0 takes a free one.
+  std::string listen = "127.0.0.1:50151";
+  // Folders whose plugins are all loaded, and single plugins.
+  std::vector<std::filesystem::path> plugin_directories;
+  std::vector<std::filesystem::path> plugin_files;
+  // Settings by plugin id.
+  std::map<std::string, std::map<std::string, std::string>> plugin_config;
+  // The clock stands still here and ids come out the same in every run: for demos.
+  std::optional<absl::Time> pinned_time;
+  // A clock of the caller's, for tests. Goes before pinned_time.
+  std::shared_ptr<Clock> clock;
+  // Called before every write statement; tests stop the process here. The program takes the number
+  // of the write to die at from the environment, AFTERSALES_FAULT_KILL_AT_WRITE.
+  std::function<void()> before_write;
+};
+
+class Host {
+ public:
+  // FAILED_PRECONDITION with what to do: the directory is in use or not usable, the database is of
+  // a newer program, the address is taken or not loopback.
+  static absl::StatusOr<std::unique_ptr<Host>> Start(HostOptions options);
+  ~Host();
+
+  int port() const;
+  std::string address() const;  // `127.0.0.1:50151`
+  // Live streams end first, running calls get `grace` to finish, then engine and store stop. What
+  // was acknowledged is durable before that already.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  struct Parts;
+  explicit Host(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace aftersales::host
