@@ -1,0 +1,196 @@
+// Two at once: decisions on one return, and calls with one request id.
+#include <atomic>
+#include <barrier>
+#include <future>
+#include <thread>
+
+#include "tests/e2e/test_host.h"
+
+namespace aftersales::e2e {
+namespace {
+
+using ConcurrencyTest = HostTest;
+
+TEST_F(ConcurrencyTest, OneOfApproveAndRejectWins) {
+  constexpr int kRepetitions = 1000;
+  v1::BatchUpsertOrdersRequest batch;
+  batch.set_parent(kSeller);
+  std::vector<v1::Order> orders;
+  for (int i = 0; i < kRepetitions; ++i) {
+    *batch.add_orders() =
+        OrderOf("us", "113-3000000-" + std::to_string(1000000 + i), {{"LAMP", 1, 2999, 247}});
+    if (batch.orders_size() < 500) continue;
+    const auto stored = api().Call(&Orders::BatchUpsertOrders, batch);
+    ASSERT_TRUE(stored.ok()) << stored.status.error_message();
+    for (const v1::OrderResult& result : stored->results()) orders.push_back(result.order());
+    batch.clear_orders();
+  }
+  ASSERT_EQ(orders.size(), static_cast<size_t>(kRepetitions));
+  std::vector<v1::Return> returns(kRepetitions);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = t; i < kRepetitions; i += 8) {
+        returns[i] = Create(orders[i], v1::RETURN_REASON_NO_LONGER_NEEDED);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  std::vector<Reply<v1::Return>> approvals(kRepetitions), rejections(kRepetitions);
+  std::barrier line(2);
+  const auto run = [&](const Api& own, bool approve) {
+    for (int i = 0; i < kRepetitions; ++i) {
+      line.arrive_and_wait();
+      if (approve) {
+        v1::ApproveReturnRequest request;
+        request.set_name(returns[i].name());
+        request.set_etag(returns[i].etag());
+        approvals[i] = own.Call(&Returns::ApproveReturn, request);
+      } else {
+        v1::RejectReturnRequest request;
+        request.set_name(returns[i].name());
+        request.set_etag(returns[i].etag());
+        request.set_reason_code("USED");
+        request.set_override_reason("seen on the photos");
+        rejections[i] = own.Call(&Returns::RejectReturn, request);
+      }
+    }
+  };
+  const Api first = ApiAs("manager:ann");
+  const Api second = ApiAs("manager:bob");
+  std::thread approving([&] { run(first, true); });
+  std::thread rejecting([&] { run(second, false); });
+  approving.join();
+  rejecting.join();
+
+  int approved = 0;
+  for (int i = 0; i < kRepetitions; ++i) {
+    ASSERT_NE(approvals[i].ok(), rejections[i].ok()) << i;
+    const bool won = approvals[i].ok();
+    approved += won ? 1 : 0;
+    const auto& loser = won ? rejections[i] : approvals[i];
+    const std::string state = won ? "APPROVED" : "REJECTED";
+    ASSERT_EQ(loser.code(), grpc::StatusCode::ABORTED) << loser.status.error_message();
+    ASSERT_EQ(loser.reason(), "VERSION_CONFLICT");
+    ASSERT_EQ(loser.metadata("state"), state);
+    ASSERT_EQ(loser.metadata("etag"), (won ? approvals[i] : rejections[i])->etag());
+    const v1::Return now = Get(returns[i]);
+    ASSERT_EQ(v1::Return::Status_Name(now.status()), "STATUS_" + state);
+    ASSERT_LE(now.labels_size(), 1);
+  }
+  RecordProperty("approved", approved);
+  // One decision went to the marketplace for each.
+  EXPECT_TRUE(Eventually(
+      [&] { return Log("fake-market", "effects.log", "DecideReturn ").size() == kRepetitions; }));
+}
+
+TEST_F(ConcurrencyTest, OneLabelHoweverManyAskAtOnce) {
+  const v1::Return state =
+      Approve(Create(Put(OrderOf("us", "113-3100000-0000001", {{"LAMP", 1, 2999, 247}})),
+                     v1::RETURN_REASON_DEFECTIVE));
+  std::atomic<int> accepted{0}, refused{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 12; ++i) {
+    threads.emplace_back([&] {
+      v1::IssueReturnLabelRequest request;
+      request.set_name(state.name());
+      const auto asked = api().Call(&Returns::IssueReturnLabel, request);
+      if (asked.ok()) {
+        ++accepted;
+      } else if (asked.reason() == "LABEL_EXISTS") {
+        ++refused;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(accepted, 1);
+  EXPECT_EQ(refused, 11);
+  const v1::Return labelled = AwaitThat(state, [](const v1::Return& now) {
+    return now.labels_size() == 1 && now.labels(0).state() == v1::ReturnLabel::STATE_ISSUED;
+  });
+  EXPECT_EQ(Log("fake-carrier", "effects.log", state.name()).size(), 1u);
+}
+
+TEST_F(ConcurrencyTest, SameRequestIdAnswersTheSameForEver) {
+  const v1::Order order = Put(OrderOf("us", "113-3200000-0000001", {{"PEN", 5, 5000, 0}}));
+  v1::IssueRefundRequest request = Concession(order, "PEN", 1);
+  request.set_request_id("6f1f3ce6-30a7-4f35-9d57-8a3a8c5cc3a1");
+  const auto first = api().Call(&Refunds::IssueRefund, request);
+  ASSERT_TRUE(first.ok()) << first.status.error_message();
+  EXPECT_FALSE(first.replayed);
+  EXPECT_EQ(first->total().minor_units(), 1000);
+  Await(*first, v1::Refund::STATUS_SUCCEEDED);
+
+  v1::IssueRefundRequest other = request;
+  *other.mutable_spec()->mutable_deduction() = MoneyOf(100, "USD");
+  const auto check = [&] {
+    const auto again = api().Call(&Refunds::IssueRefund, request);
+    ASSERT_TRUE(again.ok()) << again.status.error_message();
+    EXPECT_TRUE(again.replayed);
+    EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
+    const auto reused = api().Call(&Refunds::IssueRefund, other);
+    EXPECT_EQ(reused.code(), grpc::StatusCode::ALREADY_EXISTS);
+    EXPECT_EQ(reused.reason(), "IDEMPOTENCY_KEY_REUSED");
+    EXPECT_FALSE(reused.replayed);
+    // Another method with the same id is another request too.
+    v1::UpsertOrderRequest upsert;
+    upsert.set_parent(kSeller);
+    *upsert.mutable_order() = order;
+    upsert.set_request_id(request.request_id());
+    EXPECT_EQ(api().Call(&Orders::UpsertOrder, upsert).reason(), "IDEMPOTENCY_KEY_REUSED");
+  };
+  check();
+  RestartHost();
+  Advance(absl::Hours(24) * 400);
+  check();
+  EXPECT_EQ(EffectCount("IssueRefund", first->name()), 1);
+  v1::ListRefundsRequest list;
+  list.set_parent(kSeller);
+  EXPECT_EQ(api().Call(&Refunds::ListRefunds, list)->refunds_size(), 1);
+}
+
+TEST_F(ConcurrencyTest, DuplicateWhileTheFirstRunsDoesNothingOfItsOwn) {
+  const v1::Order order = Put(OrderOf("us", "113-3300000-0000001", {{"PEN", 5, 5000, 0}}));
+  v1::IssueRefundRequest request = Concession(order, "PEN", 1);
+  for (int round = 0; round < 3; ++round) {
+    request.set_request_id("round-" + std::to_string(round));
+    std::vector<std::future<Reply<v1::Refund>>> calls;
+    for (int i = 0; i < 16; ++i) {
+      calls.push_back(std::async(std::launch::async,
+                                 [&] { return api().Call(&Refunds::IssueRefund, request); }));
+    }
+    std::set<std::string> names;
+    int fresh = 0;
+    for (auto& call : calls) {
+      const Reply<v1::Refund> reply = call.get();
+      if (reply.ok()) {
+        names.insert(reply->name());
+        fresh += reply.replayed ? 0 : 1;
+      } else {
+        EXPECT_EQ(reply.code(), grpc::StatusCode::ABORTED);
+        EXPECT_EQ(reply.reason(), "IN_PROGRESS");
+      }
+    }
+    EXPECT_EQ(fresh, 1);
+    EXPECT_EQ(names.size(), 1u);
+  }
+  v1::ListRefundsRequest list;
+  list.set_parent(kSeller);
+  EXPECT_EQ(api().Call(&Refunds::ListRefunds, list)->refunds_size(), 3);
+}
+
+TEST_F(ConcurrencyTest, RefusedCallMayBeRepeatedWithItsRequestId) {
+  const v1::Order order = Put(OrderOf("us", "113-3400000-0000001", {{"PEN", 1, 1000, 0}}));
+  v1::CreateReturnRequest request = ReturnRequest(order, v1::RETURN_REASON_UNSPECIFIED);
+  request.set_request_id("1d0d2b9e-8f1c-4d0a-9f44-0d6f5f1c2a11");
+  EXPECT_EQ(api().Call(&Returns::CreateReturn, request).reason(), "REASON_REQUIRED");
+  request.mutable_return_resource()->mutable_items(0)->set_buyer_reason(
+      v1::RETURN_REASON_DEFECTIVE);
+  const auto created = api().Call(&Returns::CreateReturn, request);
+  EXPECT_TRUE(created.ok()) << created.status.error_message();
+  EXPECT_FALSE(created.replayed);
+}
+
+}  // namespace
+}  // namespace aftersales::e2e

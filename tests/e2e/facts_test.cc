@@ -1,0 +1,211 @@
+// Facts from outside: twice, late, and in any order.
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+#include "tests/e2e/test_host.h"
+
+namespace aftersales::e2e {
+namespace {
+
+using FactsTest = HostTest;
+
+v1::Event FactOf(const v1::Return& state, std::string_view external_id, std::string_view when) {
+  v1::Event fact;
+  fact.set_subject(state.name());
+  fact.set_external_id(std::string(external_id));
+  *fact.mutable_occurred_at() = Stamp(At(when));
+  return fact;
+}
+
+// The six facts of a walked return, in the order in which they happened.
+std::vector<v1::Event> SixFacts(const v1::Return& state, int number) {
+  std::vector<v1::Event> facts;
+  v1::Event reported = FactOf(state, "row-of-the-request", "2026-03-02T09:00:00Z");
+  reported.mutable_return_reported()->set_status(v1::Return::STATUS_REQUESTED);
+  v1::Return* snapshot = reported.mutable_return_reported()->mutable_snapshot();
+  snapshot->set_order_external_id(state.order_external_id());
+  snapshot->set_platform_status("Pending");
+  *snapshot->mutable_requested_at() = state.requested_at();
+  v1::ReturnItem* item = snapshot->add_items();
+  item->set_sku("LAMP");
+  item->set_quantity_requested(1);
+  item->set_external_reason("CR-DAMAGED_BY_CARRIER");
+  item->set_buyer_reason(v1::RETURN_REASON_ARRIVED_DAMAGED);
+  facts.push_back(reported);
+
+  v1::Event moving = FactOf(state, "scan-1", "2026-03-05T08:00:00Z");
+  moving.mutable_return_scanned()->set_milestone(v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  facts.push_back(moving);
+  v1::Event delivered = FactOf(state, "scan-2", "2026-03-05T10:00:00Z");
+  delivered.mutable_return_scanned()->set_milestone(v1::TrackingEvent::MILESTONE_DELIVERED);
+  facts.push_back(delivered);
+
+  v1::Event received = FactOf(state, "receipt-1", "2026-03-05T12:00:00Z");
+  v1::Receipt* receipt = received.mutable_units_received()->mutable_receipt();
+  receipt->set_receipt_id("receipt-1");
+  receipt->add_lines()->set_line_id("LAMP");
+  receipt->mutable_lines(0)->set_quantity(1);
+  facts.push_back(received);
+
+  v1::Event inspected = FactOf(state, "inspection-1", "2026-03-05T12:30:00Z");
+  v1::Inspection* inspection = inspected.mutable_units_inspected()->mutable_inspection();
+  inspection->set_inspection_id("inspection-1");
+  inspection->set_line_id("LAMP");
+  inspection->set_quantity(1);
+  inspection->set_condition(v1::CONDITION_NEW);
+  facts.push_back(inspected);
+
+  v1::Event refunded = FactOf(state, "refund-1", "2026-03-05T13:00:00Z");
+  v1::ReturnRefunded* refund = refunded.mutable_return_refunded();
+  *refund->mutable_amount() = MoneyOf(3894, "USD");
+  refund->set_external_refund_id("paid-" + std::to_string(number));
+  refund->add_items()->set_line_id("LAMP");
+  refund->mutable_items(0)->set_quantity(1);
+  facts.push_back(refunded);
+  return facts;
+}
+
+TEST_F(FactsTest, EveryOrderOfSixFactsGivesTheSameReturn) {
+  constexpr int kPermutations = 720;
+  v1::BatchUpsertOrdersRequest batch;
+  batch.set_parent(kSeller);
+  std::vector<v1::Order> orders;
+  for (int i = 0; i < kPermutations; ++i) {
+    *batch.add_orders() =
+        OrderOf("us", "113-2000000-" + std::to_string(1000000 + i), {{"LAMP", 1, 2999, 247}});
+    *batch.mutable_orders(batch.orders_size() - 1)->mutable_shipping_total() = MoneyOf(648, "USD");
+    if (batch.orders_size() < 500 && i + 1 < kPermutations) continue;
+    const auto stored = api().Call(&Orders::BatchUpsertOrders, batch);
+    ASSERT_TRUE(stored.ok()) << stored.status.error_message();
+    for (const v1::OrderResult& result : stored->results()) {
+      ASSERT_EQ(result.reason(), "") << result.message();
+      orders.push_back(result.order());
+    }
+    batch.clear_orders();
+  }
+
+  std::vector<v1::Return> returns(kPermutations);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = t; i < kPermutations; i += 8) {
+        returns[i] = Create(orders[i], v1::RETURN_REASON_ARRIVED_DAMAGED);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  Advance(absl::Hours(3));
+  threads.clear();
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = t; i < kPermutations; i += 8) returns[i] = Approve(returns[i]);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  clock().Set(At("2026-03-05T14:00:00Z"));
+
+  std::vector<std::vector<int>> permutations;
+  std::vector<int> order = {0, 1, 2, 3, 4, 5};
+  do {
+    permutations.push_back(order);
+  } while (std::next_permutation(order.begin(), order.end()));
+  ASSERT_EQ(permutations.size(), static_cast<size_t>(kPermutations));
+
+  // The n-th fact of every return comes in a call of its own.
+  for (int round = 0; round < 6; ++round) {
+    for (int from = 0; from < kPermutations; from += 360) {
+      v1::RecordFactsRequest request;
+      request.set_parent(kSeller);
+      for (int i = from; i < from + 360; ++i) {
+        *request.add_facts() = SixFacts(returns[i], i)[permutations[i][round]];
+      }
+      const auto recorded = api().Call(&Facts::RecordFacts, request);
+      ASSERT_TRUE(recorded.ok()) << recorded.status.error_message();
+      for (const v1::FactResult& result : recorded->results()) {
+        ASSERT_EQ(result.outcome(), v1::FactResult::OUTCOME_RECORDED) << result.message();
+      }
+    }
+  }
+
+  const v1::Return first = Get(returns[0]);
+  ASSERT_EQ(first.status(), v1::Return::STATUS_RESOLVED) << first.DebugString();
+  EXPECT_EQ(first.findings_size(), 0) << first.DebugString();
+  for (int i = 1; i < kPermutations; ++i) {
+    const v1::Return state = Get(returns[i]);
+    ASSERT_EQ(v1::Return::Status_Name(state.status()), "STATUS_RESOLVED") << "permutation " << i;
+    ASSERT_EQ(Bare(state).SerializeAsString(), Bare(first).SerializeAsString())
+        << "permutation " << i << "\n"
+        << Bare(state).DebugString() << "\nis not\n"
+        << Bare(first).DebugString();
+  }
+  // Nothing was dropped on the way: request, approval and the six.
+  for (const int i : {0, 359, 719}) {
+    const v1::Return state = Get(returns[i]);
+    ASSERT_EQ(state.receipts_size(), 1);
+    ASSERT_EQ(state.inspections_size(), 1);
+    std::vector<v1::Event> events = AllEvents("subject = \"" + state.name() + "\"");
+    EXPECT_EQ(events.size(), 8u);
+  }
+}
+
+TEST_F(FactsTest, RepeatedFactIsStoredOnceAlsoAfterARestart) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000001", {{"LAMP", 1, 2999, 247}}));
+  const v1::Return state = Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED);
+  v1::RecordFactsRequest request;
+  request.set_parent(kSeller);
+  *request.add_facts() = SixFacts(state, 1)[0];
+  request.mutable_facts(0)->set_external_id("evt-9");
+  const auto recorded = api().Call(&Facts::RecordFacts, request);
+  ASSERT_EQ(recorded->results(0).outcome(), v1::FactResult::OUTCOME_RECORDED);
+  const auto again = [&] {
+    const auto repeated = api().Call(&Facts::RecordFacts, request);
+    EXPECT_TRUE(repeated.ok()) << repeated.status.error_message();
+    EXPECT_EQ(repeated->results(0).outcome(), v1::FactResult::OUTCOME_DUPLICATE);
+  };
+  for (int i = 0; i < 3; ++i) again();
+  std::thread a(again), b(again);
+  a.join();
+  b.join();
+  const v1::Return before = Get(state);
+  RestartHost();
+  again();
+  EXPECT_EQ(Get(state).SerializeAsString(), before.SerializeAsString());
+  EXPECT_EQ(AllEvents("subject = \"" + state.name() + "\"").size(), 2u);
+  EXPECT_EQ(before.deadlines_size(), 1);
+  // The ERP is told of each fact once, over the restart too.
+  EXPECT_TRUE(Eventually([&] { return Log("fake-erp", "erp.log", state.name()).size() >= 2; }));
+  absl::SleepFor(absl::Milliseconds(250));
+  EXPECT_EQ(Log("fake-erp", "erp.log", state.name()).size(), 2u);
+}
+
+TEST_F(FactsTest, BadFactsAreNamedAndDoNotStopTheOthers) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000002", {{"LAMP", 1, 2999, 247}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
+  v1::RecordFactsRequest request;
+  request.set_parent(kSeller);
+  EXPECT_EQ(api().Call(&Facts::RecordFacts, request).reason(), "BAD_BATCH");
+  const v1::Event good = FactOf(state, "scan-1", "2026-03-02T09:00:00Z");
+  for (int i = 0; i < 7; ++i) {
+    *request.add_facts() = good;
+    request.mutable_facts(i)->mutable_return_scanned()->set_milestone(
+        v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  }
+  request.mutable_facts(0)->clear_occurred_at();
+  request.mutable_facts(1)->clear_external_id();
+  request.mutable_facts(2)->set_subject("sellers/acme/returns/none");
+  request.mutable_facts(3)->set_subject("sellers/other/returns/none");
+  *request.mutable_facts(4)->mutable_occurred_at() = Stamp(At("2027-01-01T00:00:00Z"));
+  request.mutable_facts(5)->mutable_return_approved();
+  const auto recorded = api().Call(&Facts::RecordFacts, request);
+  ASSERT_TRUE(recorded.ok()) << recorded.status.error_message();
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(recorded->results(i).outcome(), v1::FactResult::OUTCOME_INVALID) << i;
+    EXPECT_NE(recorded->results(i).message(), "") << i;
+  }
+  EXPECT_EQ(recorded->results(6).outcome(), v1::FactResult::OUTCOME_RECORDED);
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_IN_TRANSIT);
+}
+
+}  // namespace
+}  // namespace aftersales::e2e

@@ -1,0 +1,177 @@
+// Money back: rounding, limits, other currencies, and what nobody knows the outcome of.
+#include <atomic>
+#include <thread>
+
+#include "tests/e2e/test_host.h"
+
+namespace aftersales::e2e {
+namespace {
+
+using RefundsTest = HostTest;
+
+int64_t InformedTax(const v1::RefundQuote& quote) {
+  int64_t tax = 0;
+  for (const v1::BreakdownLine& line : quote.breakdown()) {
+    if (line.kind() == v1::BreakdownLine::KIND_ITEM_TAX) {
+      EXPECT_TRUE(line.informational());
+      tax += line.amount().minor_units();
+    }
+  }
+  return tax;
+}
+
+TEST_F(RefundsTest, UnitsOfOneLineRoundOverCallsDaysAndRestarts) {
+  const v1::Order order = Put(OrderOf("us", "113-1000001-0000001", {{"CUP", 3, 1000, 0}}));
+  for (const int64_t expected : {334, 333, 333}) {
+    const v1::Refund paid = Issue(Concession(order, "CUP", 1), v1::Refund::STATUS_SUCCEEDED);
+    EXPECT_EQ(paid.total().minor_units(), expected);
+    EXPECT_EQ(EffectCount("IssueRefund", paid.name()), 1);
+    Advance(absl::Hours(24));
+    RestartHost();
+  }
+  const auto fourth = api().Call(&Refunds::IssueRefund, Concession(order, "CUP", 1));
+  EXPECT_EQ(fourth.code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(fourth.reason(), "QUANTITY_EXCEEDS_REFUNDABLE");
+  EXPECT_EQ(fourth.metadata("refundable_units"), "0");
+}
+
+TEST_F(RefundsTest, NoMoreThanWasCapturedHoweverManyAskAtOnce) {
+  // Ten units of 10.00, of which 50.00 were paid in money and the rest with points.
+  v1::Order given = OrderOf("us", "113-1000002-0000002", {{"PEN", 30, 30000, 0}});
+  *given.mutable_captured_total() = MoneyOf(5000, "USD");
+  const v1::Order order = Put(given);
+  Issue(Concession(order, "PEN", 3), v1::Refund::STATUS_SUCCEEDED);
+  SetMode("fake-market", "IssueRefund=TIMEOUT_DONE QueryEffect=TIMEOUT_DONE");
+  const v1::Refund unknown = Issue(Concession(order, "PEN", 1), v1::Refund::STATUS_UNKNOWN);
+  SetMode("fake-market", "");
+
+  v1::IssueRefundRequest too_much = Concession(order, "PEN", 1);
+  *too_much.mutable_spec()->mutable_goodwill() = MoneyOf(1, "USD");
+  const auto beyond = api().Call(&Refunds::IssueRefund, too_much);
+  EXPECT_EQ(beyond.code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(beyond.reason(), "EXCEEDS_REFUNDABLE");
+  EXPECT_EQ(beyond.metadata("remaining"), "1000");
+
+  std::atomic<int> accepted{0};
+  std::atomic<int> refused{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 20; ++i) {
+    threads.emplace_back([&] {
+      const auto issued = api().Call(&Refunds::IssueRefund, Concession(order, "PEN", 1));
+      if (issued.ok()) {
+        ++accepted;
+      } else if (issued.reason() == "EXCEEDS_REFUNDABLE" && issued.metadata("remaining") == "0") {
+        ++refused;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(accepted, 1);
+  EXPECT_EQ(refused, 19);
+
+  // The reservation of the unknown one stands until it is known, and it was paid once.
+  Advance(absl::Minutes(15));
+  Await(unknown, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(EffectCount("IssueRefund", unknown.name()), 1);
+}
+
+TEST_F(RefundsTest, UnknownOutcomeIsAskedForAndNeverRepeatedBlindly) {
+  const v1::Order order = Put(OrderOf("us", "113-1000003-0000003", {{"HAT", 2, 2000, 0}}));
+  SetMode("fake-market", "IssueRefund=TIMEOUT_DONE");
+  const v1::Refund done = Issue(Concession(order, "HAT", 1), v1::Refund::STATUS_UNKNOWN);
+  EXPECT_EQ(done.due_at().seconds() - absl::ToUnixSeconds(clock().Now()), 15 * 60);
+  SetMode("fake-market", "IssueRefund=TIMEOUT_NOT_DONE");
+  const v1::Refund not_done = Issue(Concession(order, "HAT", 1), v1::Refund::STATUS_UNKNOWN);
+  EXPECT_EQ(EffectCount("IssueRefund", not_done.name()), 0);
+  SetMode("fake-market", "");
+  // Unknown money stays reserved.
+  v1::IssueRefundRequest third = Concession(order, "HAT", 1);
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, third).reason(), "QUANTITY_EXCEEDS_REFUNDABLE");
+
+  Advance(absl::Minutes(14));
+  RestartHost();
+  absl::SleepFor(absl::Milliseconds(300));
+  EXPECT_EQ(Get(done).status(), v1::Refund::STATUS_UNKNOWN);
+  Advance(absl::Minutes(1));
+  const v1::Refund paid = Await(done, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(paid.external_refund_id(), "fake-market:" + paid.effect_id());
+  // Never seen there, so tried again under the same id.
+  const v1::Refund retried = Await(not_done, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(retried.effect_id(), not_done.effect_id());
+  EXPECT_EQ(EffectCount("IssueRefund", done.name()), 1);
+  EXPECT_EQ(EffectCount("IssueRefund", not_done.name()), 1);
+}
+
+TEST_F(RefundsTest, DefiniteFailureGivesTheMoneyBackToTheOrder) {
+  const v1::Order order = Put(OrderOf("us", "113-1000004-0000004", {{"CAP", 1, 1500, 0}}));
+  SetMode("fake-market", "IssueRefund=FAIL");
+  const v1::Refund failed = Issue(Concession(order, "CAP", 1), v1::Refund::STATUS_FAILED);
+  EXPECT_EQ(failed.failure(), "told to fail");
+  SetMode("fake-market", "");
+  const v1::Refund paid = Issue(Concession(order, "CAP", 1), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(paid.total().minor_units(), 1500);
+}
+
+TEST_F(RefundsTest, YenHasNothingBehindThePoint) {
+  v1::Order given = OrderOf("jp", "503-0000001-0000001", {{"FAN", 1, 3980, 362}});
+  *given.mutable_shipping_total() = MoneyOf(500, "JPY");
+  const v1::Order order = Put(given);
+  EXPECT_EQ(order.captured_total().minor_units(), 4480);
+  v1::Return state = Approve(Create(order, v1::RETURN_REASON_NO_LONGER_NEEDED));
+  Advance(absl::Hours(24) * 30 + absl::Seconds(1));
+  state = Await(state, v1::Return::STATUS_EXPIRED);
+  Advance(absl::Hours(48));
+  Scan(state, v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  state = Get(state);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_IN_TRANSIT);
+  EXPECT_TRUE(state.late());
+  Receive(state);
+  state = Inspect(state, 1, v1::CONDITION_NEW);
+
+  v1::IssueRefundRequest refund;
+  refund.set_parent(kSeller);
+  refund.mutable_spec()->set_return_name(state.name());
+  const v1::RefundQuote quote = Quote(refund.spec());
+  EXPECT_EQ(quote.total().minor_units(), 3184);
+  EXPECT_EQ(quote.total().currency_code(), "JPY");
+  EXPECT_EQ(InformedTax(quote), 362);
+  const v1::Refund paid = Issue(refund, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(paid.total().minor_units(), 3184);
+  const std::vector<std::string> log = Log("fake-market", "effects.log", paid.name());
+  ASSERT_EQ(log.size(), 1u);
+  EXPECT_NE(log[0].find(" 3184 JPY "), std::string::npos) << log[0];
+}
+
+TEST_F(RefundsTest, VatOfTwoUnitsSplitsWithoutLosingACent) {
+  const v1::Order order = Put(OrderOf("de", "304-0000001-0000001", {{"SHOE", 2, 11980, 1913}}));
+  for (const int64_t vat : {957, 956}) {
+    const v1::IssueRefundRequest request = Concession(order, "SHOE", 1);
+    const v1::RefundQuote quote = Quote(request.spec());
+    EXPECT_EQ(quote.total().minor_units(), 5990);
+    EXPECT_EQ(quote.total().currency_code(), "EUR");
+    EXPECT_EQ(InformedTax(quote), vat);
+    Issue(request, v1::Refund::STATUS_SUCCEEDED);
+  }
+}
+
+TEST_F(RefundsTest, QuoteThatChangedIsNotPaid) {
+  const v1::Order order = Put(OrderOf("us", "113-1000005-0000005", {{"BAG", 1, 1500, 0}}));
+  v1::IssueRefundRequest request = Concession(order, "BAG", 1);
+  *request.mutable_expected_total() = MoneyOf(1499, "USD");
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, request).reason(), "QUOTE_CHANGED");
+  request.set_validate_only(true);
+  request.mutable_expected_total()->set_minor_units(1500);
+  EXPECT_TRUE(api().Call(&Refunds::IssueRefund, request).ok());
+  v1::ListRefundsRequest list;
+  list.set_parent(kSeller);
+  EXPECT_EQ(api().Call(&Refunds::ListRefunds, list)->refunds_size(), 0);
+  request.set_validate_only(false);
+  *request.mutable_spec()->mutable_deduction() = MoneyOf(1500, "USD");
+  request.clear_expected_total();
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, request).reason(), "NOTHING_TO_REFUND");
+  *request.mutable_spec()->mutable_deduction() = MoneyOf(1, "EUR");
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, request).reason(), "CURRENCY_MISMATCH");
+}
+
+}  // namespace
+}  // namespace aftersales::e2e

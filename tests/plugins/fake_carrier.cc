@@ -1,0 +1,3 @@
+#include "tests/plugins/fake_carrier.h"
+
+AFTERSALES_PLUGIN(aftersales::testing::FakeCarrier);

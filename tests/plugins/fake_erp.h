@@ -1,0 +1,81 @@
+// An ERP that writes down every change that it is sent, repeats included, obeying its mode file;
+// see fake_remote.h. A line of `<directory>/erp.log` is `effect_id subject status kind`.
+#pragma once
+
+#include <string>
+
+#include "aftersales/sdk/erp.h"
+#include "plugins/erps/files/change_record.h"
+#include "tests/plugins/fake_remote.h"
+
+namespace aftersales::testing {
+
+class FakeErp : public sdk::ErpPlugin {
+ public:
+  plugin::v1::DescribeResponse Describe() override {
+    plugin::v1::DescribeResponse description;
+    description.set_plugin_id("fake-erp");
+    description.set_display_name("Fake ERP");
+    description.set_kind(v1::Plugin::KIND_ERP);
+    plugin::v1::MethodDescription& push = *description.add_methods();
+    push.set_method("PushChanges");
+    push.set_capability(v1::Plugin::CAPABILITY_SUPPORTED);
+    FakeRemote::Describe(description);
+    return description;
+  }
+  sdk::Status Configure(const plugin::v1::ConfigureRequest& request) override {
+    return remote_.Configure(request);
+  }
+
+  // FAIL and RETRY take nothing. TIMEOUT_DONE takes all and says UNAVAILABLE, TIMEOUT_NOT_DONE only
+  // says it. DUPLICATE writes every line twice.
+  sdk::Status PushChanges(const sdk::Call& call, const plugin::v1::PushChangesRequest& request,
+                          plugin::v1::PushChangesResponse* response) override {
+    Mode mode;
+    if (sdk::Status status = remote_.ReadMode("PushChanges", mode); !status.ok()) return status;
+    switch (mode) {
+      case Mode::kFail:
+      case Mode::kManual:
+        response->set_message("told to fail");
+        return sdk::Status::Ok();
+      case Mode::kRetry:
+        response->set_message("told to ask for another try");
+        response->mutable_retry_after()->set_seconds(1);
+        return sdk::Status::Ok();
+      case Mode::kHang:
+        FakeRemote::Hang(call);
+        return {sdk::Code::kDeadlineExceeded, "told to hang"};
+      case Mode::kTimeoutNotDone:
+      case Mode::kError:
+        return {sdk::Code::kUnavailable, "told to be unavailable"};
+      case Mode::kCrashBefore:
+        FakeRemote::Crash();
+      case Mode::kOk:
+      case Mode::kTimeoutDone:
+      case Mode::kCrashAfter:
+      case Mode::kDuplicate:
+        break;
+    }
+    for (const plugin::v1::Change& change : request.changes()) {
+      const erps::Json record = erps::ToJson(change);
+      const auto word = [&](const char* key) {
+        const std::string text = record[key].get<std::string>();
+        return text.empty() ? std::string("-") : text;
+      };
+      const std::string line =
+          word("effect_id") + ' ' + word("subject") + ' ' + word("status") + ' ' + word("event");
+      for (int i = 0; i < (mode == Mode::kDuplicate ? 2 : 1); ++i) {
+        if (sdk::Status status = remote_.AppendLine("erp.log", line); !status.ok()) return status;
+      }
+    }
+    if (mode == Mode::kCrashAfter) FakeRemote::Crash();
+    if (mode == Mode::kTimeoutDone) return {sdk::Code::kUnavailable, "told to lose the answer"};
+    response->set_accepted_count(request.changes_size());
+    return sdk::Status::Ok();
+  }
+
+ private:
+  FakeRemote remote_{"fake-erp"};
+};
+
+}  // namespace aftersales::testing

@@ -1,0 +1,3 @@
+#include "tests/plugins/fake_market.h"
+
+AFTERSALES_PLUGIN(aftersales::testing::FakeMarket);
