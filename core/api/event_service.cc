@@ -2,7 +2,7 @@
 
 #include <grpcpp/alarm.h>
 
-#include <atomic>
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -12,6 +12,7 @@
 #include "core/api/filter.h"
 #include "core/api/paging.h"
 #include "core/api/services.h"
+#include "core/domain/calendar.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -26,6 +27,29 @@ int64_t SequenceOf(const v1::Event& event) {
   int64_t seq = 0;
   (void)absl::SimpleAtoi(View(names::Split(event.name()).id), &seq);
   return seq;
+}
+
+// Where a page of events ends: instant in micros, where they are ordered by it, and sequence.
+using Position = std::pair<int64_t, int64_t>;
+
+// The facts of a return or refund, which it knows itself; nothing else is filtered by subject.
+absl::StatusOr<std::vector<v1::Event>> HistoryOf(store::Reader& reader, std::string_view seller,
+                                                 std::string_view subject) {
+  const names::Name name = names::Split(subject);
+  const auto facts_of = [&](const auto& record) {
+    const std::vector<int64_t> facts =
+        record ? std::vector<int64_t>(record->facts().begin(), record->facts().end())
+               : std::vector<int64_t>();
+    return reader.EventsBySequence(seller, facts);
+  };
+  if (name.seller == seller && name.collection == "returns") {
+    return facts_of(reader.FindReturn(seller, name.id));
+  }
+  if (name.seller == seller && name.collection == "refunds") {
+    return facts_of(reader.FindRefund(seller, name.id));
+  }
+  return InvalidField("filter", "BAD_FILTER",
+                      "`subject` is the name of a return or refund of the parent");
 }
 
 // A resume token is the seller's last sequence, signed like a page token.
@@ -240,7 +264,6 @@ class Watch final : public grpc::ServerWriteReactor<v1::WatchResponse> {
 
   engine::Engine& engine_;
   std::shared_ptr<Watches> watches_;
-  grpc::CallbackServerContext* context_;
   const std::string seller_;
   const PageTokens tokens_;
   std::shared_ptr<Alive> alive_;
@@ -283,53 +306,60 @@ class EventService final : public v1::EventService::CallbackService {
     auto filter = Filter::Parse(request->filter(), {"subject"});
     if (!filter.ok()) return FinishNow(context, filter.status());
     const std::string subject = filter->Text("subject");
-    const PageTokens tokens(engine_.store().Secret(),
-                            Cat("events\n", request->parent(), "\n", request->filter()));
+    const bool by_time = request->order_by() == "occurred_at";
+    if (!by_time && !request->order_by().empty()) {
+      return FinishNow(context, InvalidField("order_by", "BAD_ORDER",
+                                             "give `occurred_at`, or nothing for the order of "
+                                             "recording"));
+    }
+    if (by_time && subject.empty()) {
+      return FinishNow(context, InvalidField("order_by", "BAD_ORDER",
+                                             "only the events of one return or refund are ordered "
+                                             "by time; name it with `subject = ` in the filter"));
+    }
+    const PageTokens tokens(
+        engine_.store().Secret(),
+        Cat("events\n", request->parent(), "\n", request->filter(), "\n", request->order_by()));
     auto position = tokens.Read(request->page_token());
     if (!position.ok()) return FinishNow(context, position.status());
-    int64_t after = 0;
-    if (!position->empty()) (void)absl::SimpleAtoi(position->front(), &after);
+    Position after;
+    if (position->size() == 2) {
+      (void)absl::SimpleAtoi((*position)[0], &after.first);
+      (void)absl::SimpleAtoi((*position)[1], &after.second);
+    }
     return RunQuery(
         context, engine_, response,
-        [=, this, seller = std::string(*seller),
-         size = *size](store::Reader& reader) -> absl::StatusOr<v1::ListEventsResponse> {
-          const PageTokens resume = ResumeTokens(engine_, seller);
-          std::vector<v1::Event> events;
-          int64_t reached = after;
-          bool more = false;
+        [=, this, seller = std::string(*seller), size = static_cast<size_t>(*size)](
+            store::Reader& reader) -> absl::StatusOr<v1::ListEventsResponse> {
+          const auto position_of = [by_time](const v1::Event& event) {
+            return Position(by_time ? calendar::ToMicros(event.occurred_at()) : 0,
+                            SequenceOf(event));
+          };
+          absl::StatusOr<std::vector<v1::Event>> events;
           if (subject.empty()) {
-            events = reader.EventsAfter(seller, after, size + 1);
-            more = static_cast<int>(events.size()) > size;
+            events = reader.EventsAfter(seller, after.second, static_cast<int>(size) + 1);
           } else {
-            // A return or refund knows its own facts; nothing else is filtered by subject.
-            const names::Name name = names::Split(subject);
-            std::vector<int64_t> sequences;
-            if (name.seller == seller && name.collection == "returns") {
-              if (auto record = reader.FindReturn(seller, name.id)) {
-                sequences.assign(record->facts().begin(), record->facts().end());
-              }
-            } else if (name.seller == seller && name.collection == "refunds") {
-              if (auto record = reader.FindRefund(seller, name.id)) {
-                sequences.assign(record->facts().begin(), record->facts().end());
-              }
-            } else {
-              return InvalidField("filter", "BAD_FILTER",
-                                  "`subject` is the name of a return or refund of the parent");
-            }
-            std::erase_if(sequences, [&](int64_t seq) { return seq <= after; });
-            more = static_cast<int>(sequences.size()) > size;
-            if (more) sequences.resize(size);
-            events = reader.EventsBySequence(seller, sequences);
+            events = HistoryOf(reader, seller, subject);
+            if (!events.ok()) return events.status();
+            std::sort(events->begin(), events->end(), [&](const v1::Event& a, const v1::Event& b) {
+              return position_of(a) < position_of(b);
+            });
+            std::erase_if(*events,
+                          [&](const v1::Event& event) { return position_of(event) <= after; });
           }
-          if (static_cast<int>(events.size()) > size) events.resize(size);
+          const bool more = events->size() > size;
+          if (more) events->resize(size);
+          const PageTokens resume = ResumeTokens(engine_, seller);
           v1::ListEventsResponse page;
-          for (v1::Event& event : events) {
-            reached = SequenceOf(event);
-            event.set_resume_token(resume.Make({Cat(reached)}));
+          Position reached = after;
+          for (v1::Event& event : *events) {
+            reached = position_of(event);
+            event.set_resume_token(resume.Make({Cat(reached.second)}));
             *page.add_events() = std::move(event);
           }
-          if (more) page.set_next_page_token(tokens.Make({Cat(reached)}));
-          page.set_resume_token(resume.Make({Cat(reached)}));
+          if (more)
+            page.set_next_page_token(tokens.Make({Cat(reached.first), Cat(reached.second)}));
+          if (!by_time) page.set_resume_token(resume.Make({Cat(reached.second)}));
           return page;
         });
   }

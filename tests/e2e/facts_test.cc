@@ -3,6 +3,7 @@
 #include <numeric>
 #include <thread>
 
+#include "core/domain/calendar.h"
 #include "tests/e2e/test_host.h"
 
 namespace aftersales::e2e {
@@ -146,6 +147,18 @@ TEST_F(FactsTest, EveryOrderOfSixFactsGivesTheSameReturn) {
     ASSERT_EQ(state.inspections_size(), 1);
     std::vector<v1::Event> events = AllEvents("subject = \"" + state.name() + "\"");
     EXPECT_EQ(events.size(), 8u);
+  }
+  // The history is told in the order in which things happened, however they were told; the late
+  // copy of the request is as old as the request.
+  for (int i = 0; i < kPermutations; i += 31) {
+    const std::string name = returns[i].name();
+    std::vector<std::string> happened;
+    for (const v1::Event& event : AllEvents("subject = \"" + name + "\"", "occurred_at")) {
+      happened.push_back(calendar::InstantText(calendar::FromProto(event.occurred_at())));
+    }
+    EXPECT_TRUE(std::is_sorted(happened.begin(), happened.end()))
+        << testing::PrintToString(happened);
+    EXPECT_EQ(happened.size(), 8u);
   }
 }
 

@@ -333,12 +333,13 @@ std::vector<v1::WorkItem> HostTest::WorkItems(std::string_view filter) {
   return {page->work_items().begin(), page->work_items().end()};
 }
 
-std::vector<v1::Event> HostTest::AllEvents(std::string_view filter) {
+std::vector<v1::Event> HostTest::AllEvents(std::string_view filter, std::string_view order_by) {
   std::vector<v1::Event> events;
   v1::ListEventsRequest request;
   request.set_parent(kSeller);
   request.set_page_size(1000);
   request.set_filter(std::string(filter));
+  request.set_order_by(std::string(order_by));
   do {
     const auto page = api().Call(&Events::ListEvents, request);
     EXPECT_TRUE(page.ok()) << page.status.error_message();

@@ -98,7 +98,7 @@ class HostTest : public testing::Test {
   int EffectCount(std::string_view method, std::string_view subject) const;
 
   std::vector<v1::WorkItem> WorkItems(std::string_view filter = "");
-  std::vector<v1::Event> AllEvents(std::string_view filter = "");
+  std::vector<v1::Event> AllEvents(std::string_view filter = "", std::string_view order_by = "");
 
  private:
   std::filesystem::path directory_;

@@ -185,6 +185,13 @@ class FakeEvents : public v1::EventService::Service {
     }
     return {grpc::StatusCode::UNAVAILABLE, "the host stops"};
   }
+  grpc::Status ListEvents(grpc::ServerContext*, const v1::ListEventsRequest* request,
+                          v1::ListEventsResponse* response) override {
+    EXPECT_EQ(request->filter(), "subject = \"sellers/acme/returns/ret_1\"");
+    EXPECT_EQ(request->order_by(), "occurred_at");
+    response->add_events()->mutable_return_approved();
+    return grpc::Status::OK;
+  }
   std::string asked;
 };
 
@@ -376,6 +383,7 @@ TEST_F(ProgramTest, ReturnsAreFoundByIdNameRmaAndOrder) {
   for (const char* reference : {"ret_1", "sellers/acme/returns/ret_1", "RMA1", "113-1"}) {
     EXPECT_EQ(Run({"returns", "show", reference}), 0) << reference << err();
     EXPECT_THAT(out(), HasSubstr("ret_1")) << reference;
+    EXPECT_THAT(out(), HasSubstr("return approved")) << reference;
   }
   // A whole name needs no seller.
   EXPECT_EQ(RunAsGiven({"returns", "show", "sellers/acme/returns/ret_1", "--address", address_}),

@@ -1,6 +1,7 @@
 // `aftersales returns`: from the buyer's request to the closed case.
 #include <type_traits>
 
+#include "aftersales/v1/event_service.grpc.pb.h"
 #include "aftersales/v1/return_service.grpc.pb.h"
 #include "core/domain/money.h"
 #include "core/host/cli/command.h"
@@ -409,6 +410,30 @@ absl::StatusOr<int> RunList(const Session& session, const ListOptions& options) 
   return kExitOk;
 }
 
+// What happened, by the clocks of those who told it.
+absl::Status PrintHistory(const Session& session, const std::string& name) {
+  v1::ListEventsRequest request;
+  request.set_parent(name.substr(0, name.find("/returns/")));
+  request.set_filter(Cat("subject = \"", name, "\""));
+  request.set_order_by("occurred_at");
+  Table table({{"HAPPENED (UTC)"}, {"WHAT"}, {"BY"}, {"TOLD BY", {}, Table::Fit::kTruncate}});
+  bool more = false;
+  const absl::Status status = session.client.Pages(
+      &v1::EventService::Stub::ListEvents, request, 0,
+      [&](const v1::ListEventsResponse& page) {
+        for (const v1::Event& event : page.events()) {
+          table.Add({TimeText(event.occurred_at()), Phrase(event), Phrase(event.actor().role()),
+                     event.source()});
+        }
+        return page.events_size();
+      },
+      &more);
+  if (!status.ok()) return status;
+  session.terminal.out << '\n';
+  table.Print(session.terminal);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int> RunShow(const Session& session, const OneReturn& options) {
   const absl::StatusOr<v1::Return> found = FindReturn(session, options.reference);
   if (!found.ok()) return found.status();
@@ -417,6 +442,7 @@ absl::StatusOr<int> RunShow(const Session& session, const OneReturn& options) {
     return kExitOk;
   }
   PrintReturn(session.terminal, *found);
+  if (const absl::Status status = PrintHistory(session, found->name()); !status.ok()) return status;
   const std::string next = NextCommand(*found);
   if (!next.empty()) session.terminal.out << "\nnext: " << Printable(next) << '\n';
   return kExitOk;

@@ -16,12 +16,6 @@ struct WatchOptions : Connection {
   int count = 0;
 };
 
-// `return approved`, from the name of the body's field.
-std::string What(const v1::Event& event) {
-  const auto* body = v1::Event::descriptor()->FindFieldByNumber(event.body_case());
-  return body == nullptr ? "" : absl::StrReplaceAll(body->name(), {{"_", " "}});
-}
-
 // `returns/ret_1`: all events are of the one seller that was asked for.
 std::string_view WithoutSeller(std::string_view name) {
   size_t slash = name.find('/');
@@ -32,7 +26,7 @@ std::string_view WithoutSeller(std::string_view name) {
 void PrintLine(const Terminal& terminal, const v1::Event& event) {
   // Widths are fixed: a stream cannot wait for its longest row.
   std::string line =
-      Cat(Pad(TimeText(event.occurred_at()), 16), "  ", Pad(What(event), 24), "  ",
+      Cat(Pad(TimeText(event.occurred_at()), 16), "  ", Pad(Phrase(event), 24), "  ",
           Pad(event.status_after(), 18), "  ", Printable(WithoutSeller(event.subject())));
   if (!event.source().empty()) line += Cat("  (", Printable(event.source()), ")");
   terminal.out << line << std::endl;

@@ -25,6 +25,11 @@ std::string EnumPrefix(const google::protobuf::EnumDescriptor& type) {
   return prefix + '_';
 }
 
+std::string Phrase(const v1::Event& event) {
+  const auto* body = v1::Event::descriptor()->FindFieldByNumber(event.body_case());
+  return body == nullptr ? "" : absl::StrReplaceAll(body->name(), {{"_", " "}});
+}
+
 std::string TimeText(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0 && time.nanos() == 0) return "";
   return absl::FormatTime("%Y-%m-%d %H:%M", ToTime(time), absl::UTCTimeZone());

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "aftersales/v1/common.pb.h"
+#include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/metric.pb.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -38,6 +39,9 @@ template <typename Enum>
 std::string Phrase(Enum value) {
   return absl::StrReplaceAll(absl::AsciiStrToLower(Word(value)), {{"_", " "}});
 }
+
+// `return approved`: what happened.
+std::string Phrase(const v1::Event& event);
 
 // Reads a word as people type it: any case, `-` or space for `_`. INVALID_ARGUMENT `UNKNOWN_WORD`
 // on `option` lists the words that there are.
