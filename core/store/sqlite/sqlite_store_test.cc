@@ -141,6 +141,7 @@ TEST_F(SqliteStoreTest, RefusesWhatItCannotQueue) {
   }
   EXPECT_EQ(refused, 3);
   gate.set_value();
+  store_->Stop();  // its first work looks at variables of this test
 }
 
 TEST_F(SqliteStoreTest, StopRunsWhatIsQueuedAndRefusesTheRest) {
