@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,8 @@
 #include "core/api/status_grpc.h"
 #include "core/domain/resource_names.h"
 #include "core/engine/engine.h"
+#include "core/status/refusal.h"
+#include "core/status/wellformed.h"
 
 namespace aftersales::api {
 
@@ -66,6 +69,23 @@ grpc::ServerUnaryReactor* RunQuery(grpc::CallbackServerContext* context, engine:
   return reactor;
 }
 
+// Gets one resource by its name. `find` is (reader, seller, id) -> optional<Response>.
+template <typename Request, typename Response, typename Find>
+grpc::ServerUnaryReactor* RunGet(grpc::CallbackServerContext* context, engine::Engine& engine,
+                                 const Request* request, Response* response,
+                                 std::string_view collection, Find find) {
+  if (absl::Status s = CheckWellFormed(*request); !s.ok()) return FinishNow(context, s);
+  auto name = names::Parse(request->name(), collection, "name");
+  if (!name.ok()) return FinishNow(context, name.status());
+  return RunQuery(context, engine, response,
+                  [name = *name, request,
+                   find = std::move(find)](store::Reader& reader) -> absl::StatusOr<Response> {
+                    std::optional<Response> found = find(reader, name.seller, name.id);
+                    if (!found) return NotFound(request->name());
+                    return *std::move(found);
+                  });
+}
+
 // A mutation: runs on the writer, and finishes when it is durable. `name` is the resource that it
 // changes, of `collection`; or the parent, with an empty collection.
 template <typename Request, typename Response>
@@ -73,6 +93,7 @@ grpc::ServerUnaryReactor* RunCommand(
     grpc::CallbackServerContext* context, engine::Engine& engine, std::string_view method,
     std::string_view name, std::string_view collection, const Request* request, Response* response,
     absl::StatusOr<Response> (*command)(engine::Command&, const Request&)) {
+  if (absl::Status s = CheckWellFormed(*request); !s.ok()) return FinishNow(context, s);
   auto actor = ActorOf(*context);
   if (!actor.ok()) return FinishNow(context, actor.status());
   auto seller = SellerOf(name, collection);

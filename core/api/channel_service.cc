@@ -7,8 +7,7 @@
 #include <thread>
 
 #include "core/api/call.h"
-#include "core/api/filter.h"
-#include "core/api/paging.h"
+#include "core/api/list.h"
 #include "core/api/services.h"
 #include "core/engine/commands.h"
 #include "core/engine/report_import.h"
@@ -99,6 +98,7 @@ class ImportReactor final : public grpc::ServerReadReactor<v1::ImportReportReque
   }
 
   absl::Status Take() {
+    if (absl::Status s = CheckWellFormed(message_); !s.ok()) return s;
     if (message_.has_header()) {
       if (import_ != nullptr) {
         return InvalidField("header", "BAD_STREAM", "the header comes once, before the bytes");
@@ -145,49 +145,40 @@ class ChannelService final : public v1::ChannelService::CallbackService {
   grpc::ServerUnaryReactor* GetChannel(grpc::CallbackServerContext* context,
                                        const v1::GetChannelRequest* request,
                                        v1::Channel* response) override {
-    auto name = names::Parse(request->name(), "channels", "name");
-    if (!name.ok()) return FinishNow(context, name.status());
-    return RunQuery(context, engine_, response,
-                    [name = *name, request](store::Reader& reader) -> absl::StatusOr<v1::Channel> {
-                      for (v1::Channel& channel : reader.ListChannels(name.seller)) {
-                        if (channel.name() == request->name()) return std::move(channel);
-                      }
-                      return NotFound(request->name());
-                    });
+    return RunGet(context, engine_, request, response, "channels",
+                  [request](store::Reader& reader, std::string_view seller,
+                            std::string_view) -> std::optional<v1::Channel> {
+                    for (v1::Channel& channel : reader.ListChannels(seller)) {
+                      if (channel.name() == request->name()) return std::move(channel);
+                    }
+                    return std::nullopt;
+                  });
   }
 
   grpc::ServerUnaryReactor* ListChannels(grpc::CallbackServerContext* context,
                                          const v1::ListChannelsRequest* request,
                                          v1::ListChannelsResponse* response) override {
-    auto seller = names::ParseSeller(request->parent(), "parent");
-    if (!seller.ok()) return FinishNow(context, seller.status());
-    auto size = PageSize(request->page_size());
-    if (!size.ok()) return FinishNow(context, size.status());
-    auto filter = Filter::Parse(request->filter(), {"platform_status"});
-    if (!filter.ok()) return FinishNow(context, filter.status());
-    const PageTokens tokens(engine_.store().Secret(),
-                            Cat("channels\n", request->parent(), "\n", request->filter()));
-    auto position = tokens.Read(request->page_token());
-    if (!position.ok()) return FinishNow(context, position.status());
-    return RunQuery(context, engine_, response,
-                    [=, seller = *seller, size = *size, filter = *std::move(filter),
-                     position = *std::move(position)](
-                        store::Reader& reader) -> absl::StatusOr<v1::ListChannelsResponse> {
-                      v1::ListChannelsResponse page;
-                      for (v1::Channel& channel : reader.ListChannels(seller)) {
-                        if (!position.empty() && channel.name() <= position.front()) continue;
-                        if (filter.Has("platform_status") &&
-                            channel.platform_status() != filter.Text("platform_status")) {
-                          continue;
-                        }
-                        if (page.channels_size() == size) {
-                          page.set_next_page_token(tokens.Make({page.channels(size - 1).name()}));
-                          break;
-                        }
-                        *page.add_channels() = std::move(channel);
-                      }
-                      return page;
-                    });
+    return RunList(
+        context, engine_, request, response, "channels", {"platform_status"},
+        [](const Filter& filter, std::string_view) -> absl::StatusOr<std::optional<std::string>> {
+          if (!filter.Has("platform_status")) return std::nullopt;
+          return filter.Text("platform_status");
+        },
+        [](store::Reader& reader, std::string_view seller,
+           const std::optional<std::string>& platform_status,
+           const std::vector<std::string>& position, int) {
+          std::vector<v1::Channel> channels = reader.ListChannels(seller);
+          std::erase_if(channels, [&](const v1::Channel& channel) {
+            return (!position.empty() && channel.name() <= position.front()) ||
+                   (platform_status && channel.platform_status() != *platform_status);
+          });
+          return channels;
+        },
+        [](const v1::Channel& row) -> std::vector<std::string> { return {row.name()}; },
+        [](v1::Channel&& row, v1::ListChannelsResponse* page) {
+          *page->add_channels() = std::move(row);
+          return absl::OkStatus();
+        });
   }
 
   grpc::ServerReadReactor<v1::ImportReportRequest>* ImportReport(

@@ -6,11 +6,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/generated_enum_reflection.h"
 
 namespace aftersales::api {
 
@@ -29,6 +31,13 @@ class Filter {
   absl::StatusOr<std::optional<int>> Enum(std::string_view field,
                                           const google::protobuf::EnumDescriptor* type,
                                           std::string_view prefix) const;
+  template <typename Value>
+  absl::StatusOr<std::optional<Value>> Enum(std::string_view field, std::string_view prefix) const {
+    auto number = Enum(field, google::protobuf::GetEnumDescriptor<Value>(), prefix);
+    if (!number.ok()) return number.status();
+    if (!*number) return std::nullopt;
+    return static_cast<Value>(**number);
+  }
   // The id in a resource name of this seller and collection, or an id alone. Nothing can match
   // another seller's.
   absl::StatusOr<std::string> Id(std::string_view field, std::string_view seller,
@@ -37,5 +46,15 @@ class Filter {
  private:
   std::map<std::string, std::string, std::less<>> values_;
 };
+
+// Takes one value after the other out of a filter; the first error stays in `status`.
+template <typename Value>
+void Take(absl::StatusOr<Value> value, Value* out, absl::Status* status) {
+  if (value.ok()) {
+    *out = *std::move(value);
+  } else {
+    status->Update(value.status());
+  }
+}
 
 }  // namespace aftersales::api

@@ -10,9 +10,40 @@
 namespace aftersales::api {
 namespace {
 
+using Cases = store::MetricQuery::Cases;
+
+// Nothing for a number that is none.
+std::optional<Cases> CasesOf(v1::ListMetricOrdersRequest::Cases cases) {
+  switch (cases) {
+    case v1::ListMetricOrdersRequest::CASES_UNSPECIFIED:
+    case v1::ListMetricOrdersRequest::CASES_BAD:
+      return Cases::kBad;
+    case v1::ListMetricOrdersRequest::CASES_NUMERATOR:
+      return Cases::kNumerator;
+    case v1::ListMetricOrdersRequest::CASES_DENOMINATOR:
+      return Cases::kDenominator;
+    default:
+      return std::nullopt;
+  }
+}
+
+// How a return counts in the response rate, in words.
+std::string_view WhyOf(const v1::Return& state) {
+  const std::optional<metrics::Response> response = metrics::ResponseOf(state);
+  if (!response) return "the request does not count";
+  switch (response->counter) {
+    case metrics::Counter::kAnsweredInTime:
+      return "the request was answered in time";
+    case metrics::Counter::kAnsweredLate:
+      return "the request was answered late";
+    default:
+      return "the request has not been answered and is past due";
+  }
+}
+
 // The case behind a figure, in words.
 absl::StatusOr<v1::MetricOrder> CaseOf(const store::MetricRow& row, v1::Metric::Kind kind,
-                                       bool denominator) {
+                                       Cases cases) {
   v1::MetricOrder out;
   out.set_date(calendar::DateText(calendar::FromDayNumber(row.day)));
   const auto broken = [] { return absl::InternalError("a stored resource cannot be read"); };
@@ -31,15 +62,14 @@ absl::StatusOr<v1::MetricOrder> CaseOf(const store::MetricRow& row, v1::Metric::
     if (!record.ParseFromString(row.body)) return broken();
     out.set_order_external_id(record.state().order_external_id());
     out.set_subject(record.state().name());
-    out.set_why(record.state().has_decision() ? "the request was answered"
-                                              : "the request has not been answered");
+    out.set_why(std::string(WhyOf(record.state())));
     return out;
   }
   v1::Order order;
   if (!order.ParseFromString(row.body)) return broken();
   out.set_order_external_id(order.external_id());
   out.set_subject(order.name());
-  if (denominator) {
+  if (cases == Cases::kDenominator) {
     out.set_why("counts as an order of the window");
   } else if (kind == v1::Metric::KIND_LSR) {
     out.set_why(
@@ -94,16 +124,21 @@ class MetricsService final : public v1::MetricsService::CallbackService {
         request->fulfillment() != v1::FULFILLMENT_AFN) {
       return FinishNow(context, InvalidField("fulfillment", "MISSING_FIELD", "MFN or AFN"));
     }
+    const std::optional<Cases> cases = CasesOf(request->cases());
+    if (!cases) {
+      return FinishNow(context, InvalidField("cases", "UNKNOWN_VALUE",
+                                             "BAD, NUMERATOR or DENOMINATOR; BAD when left out"));
+    }
     const PageTokens tokens(
         engine_.store().Secret(),
         Cat("metric\n", request->parent(), "\n", request->channel(), "\n",
             static_cast<int>(request->fulfillment()), "\n", static_cast<int>(request->kind()), "\n",
-            request->window_days(), "\n", request->denominator() ? 1 : 0));
+            request->window_days(), "\n", static_cast<int>(*cases)));
     auto position = tokens.Read(request->page_token());
     if (!position.ok()) return FinishNow(context, position.status());
     return RunQuery(
         context, engine_, response,
-        [=, seller = *seller, size = *size, channel_id = std::string(channel->id),
+        [=, seller = *seller, size = *size, cases = *cases, channel_id = std::string(channel->id),
          position = *std::move(position), now = engine_.Now()](
             store::Reader& reader) -> absl::StatusOr<v1::ListMetricOrdersResponse> {
           engine::ChannelCache channels;
@@ -121,18 +156,19 @@ class MetricsService final : public v1::MetricsService::CallbackService {
             (void)absl::SimpleAtoi(position[0], &day);
             after.emplace(day, position[1]);
           }
-          auto rows = reader.ListMetric(seller,
-                                        {channel_id, request->fulfillment(), request->kind(),
-                                         request->denominator(), calendar::DayNumber(window.first),
-                                         calendar::DayNumber(window.last), absl::ToUnixMicros(now)},
-                                        after, size + 1);
+          auto rows = reader.ListMetric(
+              seller,
+              {channel_id, request->fulfillment(), request->kind(), cases,
+               calendar::DayNumber(window.first), calendar::DayNumber(window.last),
+               calendar::DayNumber(window.last_answered), absl::ToUnixMicros(now)},
+              after, size + 1);
           v1::ListMetricOrdersResponse page;
           if (static_cast<int>(rows.size()) > size) {
             rows.resize(size);
             page.set_next_page_token(tokens.Make({Cat(rows.back().day), rows.back().id}));
           }
           for (const store::MetricRow& row : rows) {
-            auto out = CaseOf(row, request->kind(), request->denominator());
+            auto out = CaseOf(row, request->kind(), cases);
             if (!out.ok()) return out.status();
             *page.add_orders() = *std::move(out);
           }

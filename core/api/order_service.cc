@@ -1,8 +1,7 @@
 #include "absl/strings/numbers.h"
 #include "aftersales/v1/order_service.grpc.pb.h"
 #include "core/api/call.h"
-#include "core/api/filter.h"
-#include "core/api/paging.h"
+#include "core/api/list.h"
 #include "core/api/services.h"
 #include "core/domain/calendar.h"
 #include "core/engine/commands.h"
@@ -31,64 +30,46 @@ class OrderService final : public v1::OrderService::CallbackService {
   grpc::ServerUnaryReactor* GetOrder(grpc::CallbackServerContext* context,
                                      const v1::GetOrderRequest* request,
                                      v1::Order* response) override {
-    auto name = names::Parse(request->name(), "orders", "name");
-    if (!name.ok()) return FinishNow(context, name.status());
-    return RunQuery(context, engine_, response,
-                    [name = *name, request,
-                     now = engine_.Now()](store::Reader& reader) -> absl::StatusOr<v1::Order> {
-                      (void)now;
-                      auto order = reader.FindOrder(name.seller, name.id);
-                      if (!order) return NotFound(request->name());
-                      return *std::move(order);
-                    });
+    return RunGet(context, engine_, request, response, "orders",
+                  [](store::Reader& reader, std::string_view seller, std::string_view id) {
+                    return reader.FindOrder(seller, id);
+                  });
   }
   grpc::ServerUnaryReactor* ListOrders(grpc::CallbackServerContext* context,
                                        const v1::ListOrdersRequest* request,
                                        v1::ListOrdersResponse* response) override {
-    auto seller = names::ParseSeller(request->parent(), "parent");
-    if (!seller.ok()) return FinishNow(context, seller.status());
-    auto size = PageSize(request->page_size());
-    if (!size.ok()) return FinishNow(context, size.status());
-    auto filter =
-        Filter::Parse(request->filter(), {"channel", "external_id", "fulfillment", "defective"});
-    if (!filter.ok()) return FinishNow(context, filter.status());
-    const PageTokens tokens(engine_.store().Secret(),
-                            Cat("orders\n", request->parent(), "\n", request->filter()));
-    auto position = tokens.Read(request->page_token());
-    if (!position.ok()) return FinishNow(context, position.status());
-    store::OrderFilter wanted;
-    wanted.external_id = filter->Text("external_id");
-    auto channel = filter->Id("channel", *seller, "channels");
-    if (!channel.ok()) return FinishNow(context, channel.status());
-    wanted.channel = *channel;
-    auto fulfillment = filter->Enum("fulfillment", v1::Fulfillment_descriptor(), "FULFILLMENT_");
-    if (!fulfillment.ok()) return FinishNow(context, fulfillment.status());
-    if (*fulfillment) wanted.fulfillment = static_cast<v1::Fulfillment>(**fulfillment);
-    auto defective = filter->Bool("defective");
-    if (!defective.ok()) return FinishNow(context, defective.status());
-    wanted.defective = *defective;
-    return RunQuery(context, engine_, response,
-                    [=, seller = *seller, size = *size, position = *std::move(position)](
-                        store::Reader& reader) -> absl::StatusOr<v1::ListOrdersResponse> {
-                      std::optional<std::pair<int64_t, std::string>> after;
-                      if (position.size() == 2) {
-                        int64_t placed_at = 0;
-                        (void)absl::SimpleAtoi(position[0], &placed_at);
-                        after.emplace(placed_at, position[1]);
-                      }
-                      auto rows = reader.ListOrders(seller, wanted, after, size + 1);
-                      v1::ListOrdersResponse page;
-                      if (static_cast<int>(rows.size()) > size) {
-                        rows.resize(size);
-                        page.set_next_page_token(
-                            tokens.Make({Cat(calendar::ToMicros(rows.back().placed_at())),
-                                         std::string(names::Split(rows.back().name()).id)}));
-                      }
-                      for (v1::Order& row : rows) {
-                        *page.add_orders() = std::move(row);
-                      }
-                      return page;
-                    });
+    return RunList(
+        context, engine_, request, response, "orders",
+        {"channel", "external_id", "fulfillment", "defective"},
+        [](const Filter& filter, std::string_view seller) -> absl::StatusOr<store::OrderFilter> {
+          absl::Status status;
+          store::OrderFilter wanted;
+          wanted.external_id = filter.Text("external_id");
+          Take(filter.Id("channel", seller, "channels"), &wanted.channel, &status);
+          Take(filter.Enum<v1::Fulfillment>("fulfillment", "FULFILLMENT_"), &wanted.fulfillment,
+               &status);
+          Take(filter.Bool("defective"), &wanted.defective, &status);
+          if (!status.ok()) return status;
+          return wanted;
+        },
+        [](store::Reader& reader, std::string_view seller, const store::OrderFilter& wanted,
+           const std::vector<std::string>& position, int limit) {
+          std::optional<std::pair<int64_t, std::string>> after;
+          if (position.size() == 2) {
+            int64_t placed_at = 0;
+            (void)absl::SimpleAtoi(position[0], &placed_at);
+            after.emplace(placed_at, position[1]);
+          }
+          return reader.ListOrders(seller, wanted, after, limit);
+        },
+        [](const v1::Order& row) -> std::vector<std::string> {
+          return {Cat(calendar::ToMicros(row.placed_at())),
+                  std::string(names::Split(row.name()).id)};
+        },
+        [](v1::Order&& row, v1::ListOrdersResponse* page) {
+          *page->add_orders() = std::move(row);
+          return absl::OkStatus();
+        });
   }
 
  private:

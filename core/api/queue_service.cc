@@ -1,8 +1,7 @@
 #include "absl/strings/numbers.h"
 #include "aftersales/v1/queue_service.grpc.pb.h"
 #include "core/api/call.h"
-#include "core/api/filter.h"
-#include "core/api/paging.h"
+#include "core/api/list.h"
 #include "core/api/services.h"
 #include "core/domain/calendar.h"
 #include "core/domain/money.h"
@@ -90,48 +89,38 @@ class QueueService final : public v1::QueueService::CallbackService {
   grpc::ServerUnaryReactor* ListWorkItems(grpc::CallbackServerContext* context,
                                           const v1::ListWorkItemsRequest* request,
                                           v1::ListWorkItemsResponse* response) override {
-    auto seller = names::ParseSeller(request->parent(), "parent");
-    if (!seller.ok()) return FinishNow(context, seller.status());
-    auto size = PageSize(request->page_size());
-    if (!size.ok()) return FinishNow(context, size.status());
-    auto filter = Filter::Parse(request->filter(), {"channel", "kind"});
-    if (!filter.ok()) return FinishNow(context, filter.status());
-    store::WorkFilter wanted;
-    auto channel = filter->Id("channel", *seller, "channels");
-    if (!channel.ok()) return FinishNow(context, channel.status());
-    wanted.channel = *channel;
-    auto kind = filter->Enum("kind", v1::Deadline::Kind_descriptor(), "KIND_");
-    if (!kind.ok()) return FinishNow(context, kind.status());
-    wanted.kind = *kind;
-    const PageTokens tokens(engine_.store().Secret(),
-                            Cat("work\n", request->parent(), "\n", request->filter()));
-    auto position = tokens.Read(request->page_token());
-    if (!position.ok()) return FinishNow(context, position.status());
-    store::WorkPosition after;
-    if (position->size() == 3) {
-      (void)absl::SimpleAtoi((*position)[0], &after.due_at);
-      (void)absl::SimpleAtoi((*position)[1], &after.source);
-      after.id = (*position)[2];
-    }
-    return RunQuery(context, engine_, response,
-                    [=, seller = *seller, size = *size, now = engine_.Now()](
-                        store::Reader& reader) -> absl::StatusOr<v1::ListWorkItemsResponse> {
-                      auto rows = reader.ListWork(seller, wanted, after, size + 1);
-                      v1::ListWorkItemsResponse page;
-                      *page.mutable_as_of() = calendar::ToProto(now);
-                      if (static_cast<int>(rows.size()) > size) {
-                        rows.resize(size);
-                        const store::WorkRow& last = rows.back();
-                        page.set_next_page_token(tokens.Make(
-                            {Cat(last.due_at), Cat(static_cast<int>(last.source)), last.id}));
-                      }
-                      for (const store::WorkRow& row : rows) {
-                        auto item = ItemOf(row, now);
-                        if (!item.ok()) return item.status();
-                        *page.add_work_items() = *std::move(item);
-                      }
-                      return page;
-                    });
+    const absl::Time now = engine_.Now();
+    *response->mutable_as_of() = calendar::ToProto(now);
+    return RunList(
+        context, engine_, request, response, "work", {"channel", "kind"},
+        [](const Filter& filter, std::string_view seller) -> absl::StatusOr<store::WorkFilter> {
+          absl::Status status;
+          store::WorkFilter wanted;
+          Take(filter.Id("channel", seller, "channels"), &wanted.channel, &status);
+          Take(filter.Enum("kind", v1::Deadline::Kind_descriptor(), "KIND_"), &wanted.kind,
+               &status);
+          if (!status.ok()) return status;
+          return wanted;
+        },
+        [](store::Reader& reader, std::string_view seller, const store::WorkFilter& wanted,
+           const std::vector<std::string>& position, int limit) {
+          store::WorkPosition after;
+          if (position.size() == 3) {
+            (void)absl::SimpleAtoi(position[0], &after.due_at);
+            (void)absl::SimpleAtoi(position[1], &after.source);
+            after.id = position[2];
+          }
+          return reader.ListWork(seller, wanted, after, limit);
+        },
+        [](const store::WorkRow& row) -> std::vector<std::string> {
+          return {Cat(row.due_at), Cat(static_cast<int>(row.source)), row.id};
+        },
+        [now](store::WorkRow&& row, v1::ListWorkItemsResponse* page) {
+          auto item = ItemOf(row, now);
+          if (!item.ok()) return item.status();
+          *page->add_work_items() = *std::move(item);
+          return absl::OkStatus();
+        });
   }
 
  private:

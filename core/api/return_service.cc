@@ -1,7 +1,6 @@
 #include "aftersales/v1/return_service.grpc.pb.h"
 #include "core/api/call.h"
-#include "core/api/filter.h"
-#include "core/api/paging.h"
+#include "core/api/list.h"
 #include "core/api/services.h"
 #include "core/domain/deadlines.h"
 #include "core/engine/commands.h"
@@ -24,63 +23,45 @@ class ReturnService final : public v1::ReturnService::CallbackService {
   grpc::ServerUnaryReactor* GetReturn(grpc::CallbackServerContext* context,
                                       const v1::GetReturnRequest* request,
                                       v1::Return* response) override {
-    auto name = names::Parse(request->name(), "returns", "name");
-    if (!name.ok()) return FinishNow(context, name.status());
-    return RunQuery(context, engine_, response,
-                    [name = *name, request,
-                     now = engine_.Now()](store::Reader& reader) -> absl::StatusOr<v1::Return> {
-                      auto record = reader.FindReturn(name.seller, name.id);
-                      if (!record) return NotFound(request->name());
-                      PresentDeadlines(now, record->mutable_state());
-                      return std::move(*record->mutable_state());
-                    });
+    return RunGet(context, engine_, request, response, "returns",
+                  [now = engine_.Now()](store::Reader& reader, std::string_view seller,
+                                        std::string_view id) -> std::optional<v1::Return> {
+                    auto record = reader.FindReturn(seller, id);
+                    if (!record) return std::nullopt;
+                    PresentDeadlines(now, record->mutable_state());
+                    return std::move(*record->mutable_state());
+                  });
   }
   grpc::ServerUnaryReactor* ListReturns(grpc::CallbackServerContext* context,
                                         const v1::ListReturnsRequest* request,
                                         v1::ListReturnsResponse* response) override {
-    auto seller = names::ParseSeller(request->parent(), "parent");
-    if (!seller.ok()) return FinishNow(context, seller.status());
-    auto size = PageSize(request->page_size());
-    if (!size.ok()) return FinishNow(context, size.status());
-    auto filter = Filter::Parse(request->filter(),
-                                {"status", "channel", "order", "external_rma_id", "overdue"});
-    if (!filter.ok()) return FinishNow(context, filter.status());
-    const PageTokens tokens(engine_.store().Secret(),
-                            Cat("returns\n", request->parent(), "\n", request->filter()));
-    auto position = tokens.Read(request->page_token());
-    if (!position.ok()) return FinishNow(context, position.status());
-    store::ReturnFilter wanted;
-    wanted.external_rma_id = filter->Text("external_rma_id");
-    auto channel = filter->Id("channel", *seller, "channels");
-    if (!channel.ok()) return FinishNow(context, channel.status());
-    wanted.channel = *channel;
-    auto order = filter->Id("order", *seller, "orders");
-    if (!order.ok()) return FinishNow(context, order.status());
-    wanted.order = *order;
-    auto status = filter->Enum("status", v1::Return::Status_descriptor(), "STATUS_");
-    if (!status.ok()) return FinishNow(context, status.status());
-    if (*status) wanted.status = static_cast<v1::Return::Status>(**status);
-    auto overdue = filter->Bool("overdue");
-    if (!overdue.ok()) return FinishNow(context, overdue.status());
     const absl::Time now = engine_.Now();
-    if (*overdue == true) wanted.overdue_at = absl::ToUnixMicros(now);
-    return RunQuery(context, engine_, response,
-                    [=, seller = *seller, size = *size, position = *std::move(position)](
-                        store::Reader& reader) -> absl::StatusOr<v1::ListReturnsResponse> {
-                      auto rows = reader.ListReturns(seller, wanted,
-                                                     position.empty() ? "" : position[0], size + 1);
-                      v1::ListReturnsResponse page;
-                      if (static_cast<int>(rows.size()) > size) {
-                        rows.resize(size);
-                        page.set_next_page_token(
-                            tokens.Make({std::string(names::Split(rows.back().name()).id)}));
-                      }
-                      for (v1::Return& row : rows) {
-                        PresentDeadlines(now, &row);
-                        *page.add_returns() = std::move(row);
-                      }
-                      return page;
-                    });
+    return RunList(
+        context, engine_, request, response, "returns",
+        {"status", "channel", "order", "external_rma_id", "overdue"},
+        [now](const Filter& filter,
+              std::string_view seller) -> absl::StatusOr<store::ReturnFilter> {
+          absl::Status status;
+          store::ReturnFilter wanted;
+          wanted.external_rma_id = filter.Text("external_rma_id");
+          Take(filter.Id("channel", seller, "channels"), &wanted.channel, &status);
+          Take(filter.Id("order", seller, "orders"), &wanted.order, &status);
+          Take(filter.Enum<v1::Return::Status>("status", "STATUS_"), &wanted.status, &status);
+          std::optional<bool> overdue;
+          Take(filter.Bool("overdue"), &overdue, &status);
+          if (overdue == true) wanted.overdue_at = absl::ToUnixMicros(now);
+          if (!status.ok()) return status;
+          return wanted;
+        },
+        [](store::Reader& reader, std::string_view seller, const store::ReturnFilter& wanted,
+           const std::vector<std::string>& position,
+           int limit) { return reader.ListReturns(seller, wanted, AfterId(position), limit); },
+        &PlaceById<v1::Return>,
+        [now](v1::Return&& row, v1::ListReturnsResponse* page) {
+          PresentDeadlines(now, &row);
+          *page->add_returns() = std::move(row);
+          return absl::OkStatus();
+        });
   }
   grpc::ServerUnaryReactor* ApproveReturn(grpc::CallbackServerContext* context,
                                           const v1::ApproveReturnRequest* request,

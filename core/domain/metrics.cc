@@ -85,37 +85,32 @@ std::vector<Contribution> Of(const v1::Shipment& shipment, v1::Fulfillment fulfi
   return contributions;
 }
 
+std::optional<Response> ResponseOf(const v1::Return& state) {
+  if (state.fulfillment() != v1::FULFILLMENT_MFN || state.platform_managed()) return std::nullopt;
+  const auto latest = std::find_if(
+      state.deadlines().rbegin(), state.deadlines().rend(),
+      [](const auto& deadline) { return deadline.kind() == v1::Deadline::KIND_RETURN_RESPONSE; });
+  if (latest == state.deadlines().rend()) return std::nullopt;
+  const absl::Time due = calendar::FromProto(latest->due_at());
+  switch (latest->state()) {
+    case v1::Deadline::STATE_MET:
+      return Response{Counter::kAnsweredInTime, due};
+    case v1::Deadline::STATE_MET_LATE:
+      return Response{Counter::kAnsweredLate, due};
+    case v1::Deadline::STATE_RUNNING:
+    case v1::Deadline::STATE_BREACHED:
+      return Response{Counter::kUnanswered, due};
+    default:
+      return std::nullopt;
+  }
+}
+
 std::vector<Contribution> Of(const v1::Return& state) {
-  std::vector<Contribution> contributions;
-  if (state.fulfillment() != v1::FULFILLMENT_MFN || state.platform_managed() ||
-      !state.validity().in_policy()) {
-    return contributions;
-  }
-  // One response clock for each time that the request was open; a cancelled one was withdrawn, or
-  // answered at an unknown time.
-  for (const v1::Deadline& deadline : state.deadlines()) {
-    if (deadline.kind() != v1::Deadline::KIND_RETURN_RESPONSE) continue;
-    Counter counter;
-    switch (deadline.state()) {
-      case v1::Deadline::STATE_MET:
-        counter = Counter::kAnsweredInTime;
-        break;
-      case v1::Deadline::STATE_MET_LATE:
-        counter = Counter::kAnsweredLate;
-        break;
-      case v1::Deadline::STATE_RUNNING:
-      case v1::Deadline::STATE_BREACHED:
-        counter = Counter::kUnanswered;
-        break;
-      default:
-        continue;
-    }
-    const absl::CivilDay due =
-        calendar::LocalDay(calendar::FromProto(deadline.due_at()), absl::UTCTimeZone());
-    contributions.push_back(
-        {.counter = counter, .fulfillment = state.fulfillment(), .day = calendar::DayNumber(due)});
-  }
-  return contributions;
+  const std::optional<Response> response = ResponseOf(state);
+  if (!response) return {};
+  return {{.counter = response->counter,
+           .fulfillment = state.fulfillment(),
+           .day = calendar::DayNumber(calendar::LocalDay(response->due, absl::UTCTimeZone()))}};
 }
 
 std::pair<absl::CivilDay, absl::CivilDay> Window(absl::CivilDay today, int days, int lag) {

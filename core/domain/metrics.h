@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,8 +54,17 @@ bool IsLate(const v1::Order& order);
 std::vector<Contribution> Of(const v1::Order& order, absl::TimeZone zone);
 std::vector<Contribution> Of(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
                              absl::TimeZone zone);
-// Only seller-fulfilled, valid requests count; one whose answer time is unknown counts nowhere.
 std::vector<Contribution> Of(const v1::Return& state);
+
+// How a return counts in the response rate.
+struct Response {
+  Counter counter;  // kAnsweredInTime, kAnsweredLate or kUnanswered
+  absl::Time due;
+};
+// A request of the buyer that the seller has to answer, whether or not it is within the policy,
+// counts once, by its latest clock: one that was opened again by the answer after that. None for
+// one that was withdrawn, or answered at an unknown time.
+std::optional<Response> ResponseOf(const v1::Return& state);
 
 // First and last day of a window of `days` that ends `lag` days before `today`, both included.
 std::pair<absl::CivilDay, absl::CivilDay> Window(absl::CivilDay today, int days, int lag);

@@ -131,8 +131,16 @@ TEST(Returns, CountByTheirResponseClock) {
   EXPECT_TRUE(Of(unknown).empty());
   MeetDeadline(&state, v1::Deadline::KIND_RETURN_RESPONSE, asked + absl::Hours(48));
   EXPECT_THAT(Counters(Of(state)), testing::ElementsAre(Counter::kAnsweredInTime));
+  // The buyer waits for an answer outside the policy too.
   state.mutable_validity()->set_in_policy(false);
-  EXPECT_TRUE(Of(state).empty());
+  EXPECT_THAT(Counters(Of(state)), testing::ElementsAre(Counter::kAnsweredInTime));
+  // Opened again it counts by the new clock alone.
+  StartDeadline(&state, v1::Deadline::KIND_RETURN_RESPONSE, asked + absl::Hours(96),
+                asked + absl::Hours(144));
+  EXPECT_THAT(Counters(Of(state)), testing::ElementsAre(Counter::kUnanswered));
+  v1::Return fba = state;
+  fba.set_platform_managed(true);
+  EXPECT_TRUE(Of(fba).empty());
 }
 
 TEST(Windows, HaveTheirDaysWhateverTheClockDoes) {

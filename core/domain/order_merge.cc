@@ -53,6 +53,11 @@ bool IsCancelled(const v1::Order& order, const v1::OrderLine& line) {
          absl::StartsWithIgnoreCase(line.external_status(), "cancel");
 }
 
+// Whether the line was cancelled before anything of it was shipped.
+bool IsLeftOut(const v1::Order& order, const v1::OrderLine& line) {
+  return IsCancelled(order, line) && line.quantity_shipped() == 0;
+}
+
 absl::Status NormalizeLine(std::string_view field, const v1::Order& order, v1::OrderLine* line) {
   if (line->sku().empty()) return Missing(Path(field, "sku"), "the seller's SKU");
   // A cancelled line is reported with no units left.
@@ -119,17 +124,22 @@ absl::Status NormalizeTotals(std::string_view field, v1::Order* order) {
   absl::int128 shipping = 0;
   absl::int128 shipping_tax = 0;
   bool by_line = false;
+  bool charged = false;
   for (const v1::OrderLine& line : order->lines()) {
+    by_line = by_line || line.has_shipping_total();
+    // The buyer is charged for what is shipped; a line that was cancelled before that keeps its
+    // amounts in some reports.
+    if (IsLeftOut(*order, line)) continue;
+    charged = true;
     items += line.item_total().minor_units();
     if (on_top) items += line.tax_total().minor_units();
     shipping += line.shipping_total().minor_units();
     shipping_tax += line.shipping_tax().minor_units();
-    by_line = by_line || line.has_shipping_total();
   }
   if (!by_line || order->has_shipping_total()) shipping = order->shipping_total().minor_units();
   if (!by_line || order->has_shipping_tax()) shipping_tax = order->shipping_tax().minor_units();
-  absl::int128 captured = items + shipping;
-  if (on_top) captured += shipping_tax;
+  absl::int128 captured = 0;
+  if (charged) captured = items + shipping + (on_top ? shipping_tax : 0);
   if (captured > std::numeric_limits<int64_t>::max() ||
       shipping > std::numeric_limits<int64_t>::max() ||
       shipping_tax > std::numeric_limits<int64_t>::max()) {
@@ -151,7 +161,9 @@ absl::Status NormalizeTotals(std::string_view field, v1::Order* order) {
   return absl::OkStatus();
 }
 
-v1::OrderLine* FindLine(const v1::OrderLine& reported, v1::Order* order) {
+// The line that a row is about: by item id, else the line of its SKU that has `same_line_count`
+// such lines before it. Null if the order has no such line yet.
+v1::OrderLine* FindLine(const v1::OrderLine& reported, int same_line_count, v1::Order* order) {
   if (!reported.external_item_id().empty()) {
     for (v1::OrderLine& line : *order->mutable_lines()) {
       if (line.external_item_id() == reported.external_item_id()) return &line;
@@ -161,9 +173,22 @@ v1::OrderLine* FindLine(const v1::OrderLine& reported, v1::Order* order) {
     if (line.sku() != reported.sku()) continue;
     // Two lines of one SKU are told apart by their item ids, where both have one.
     if (!line.external_item_id().empty() && !reported.external_item_id().empty()) continue;
-    return &line;
+    if (same_line_count-- <= 0) return &line;
   }
   return nullptr;
+}
+
+// An id for a new line: its item id, else its SKU, with a number where another line has that.
+std::string FreeLineId(const v1::OrderLine& reported, const v1::Order& order) {
+  const std::string& base =
+      reported.external_item_id().empty() ? reported.sku() : reported.external_item_id();
+  std::string id = base;
+  for (int number = 2; std::any_of(order.lines().begin(), order.lines().end(),
+                                   [&](const auto& line) { return line.line_id() == id; });
+       ++number) {
+    id = Cat(base, "#", number);
+  }
+  return id;
 }
 
 // What `from` says replaces what `to` says, message by message: plain MergeFrom would keep the old
@@ -180,17 +205,35 @@ void Overlay(const google::protobuf::Message& from, google::protobuf::Message* t
   to->MergeFrom(from);
 }
 
-void MergeLine(const v1::OrderLine& reported, v1::OrderLine* line) {
+void MergeLine(const v1::OrderLine& reported, bool cancelled, v1::OrderLine* line) {
   v1::OrderLine merged = reported;
   // An id that returns and refunds refer to never changes.
   if (!line->line_id().empty()) merged.set_line_id(line->line_id());
   // What was shipped stays shipped: a report without the figure shows 0.
   merged.set_quantity_shipped(std::max(line->quantity_shipped(), reported.quantity_shipped()));
   Overlay(merged, line);
+  // A cancelled line may have no units left but those that were shipped; a merge of plain fields
+  // would not see the 0.
+  if (cancelled) line->set_quantity(std::max(reported.quantity(), line->quantity_shipped()));
   line->set_quantity_shipped(std::min(line->quantity_shipped(), line->quantity()));
 }
 
 int Progress(v1::Order::Status status) { return static_cast<int>(status); }
+
+// What was shipped stays shipped, whatever a slower source still shows.
+void AdvanceStatus(v1::Order* order) {
+  int64_t ordered = 0;
+  int64_t shipped = 0;
+  for (const v1::OrderLine& line : order->lines()) {
+    if (IsLeftOut(*order, line)) continue;
+    ordered += line.quantity();
+    shipped += line.quantity_shipped();
+  }
+  if (shipped == 0) return;
+  const v1::Order::Status status =
+      shipped >= ordered ? v1::Order::STATUS_SHIPPED : v1::Order::STATUS_PARTIALLY_SHIPPED;
+  if (Progress(order->status()) < Progress(status)) order->set_status(status);
+}
 
 void MergeDefects(const v1::Order& reported, v1::Order* order) {
   for (const v1::Defect& defect : reported.defects()) {
@@ -204,6 +247,29 @@ void MergeDefects(const v1::Order& reported, v1::Order* order) {
       *order->add_defects() = defect;
     }
   }
+}
+
+// What a row says of the whole order.
+void MergeHead(const v1::Order& reported, v1::Order* order) {
+  v1::Order head = reported;
+  head.clear_lines();
+  head.clear_defects();
+  head.clear_etag();
+  head.clear_create_time();
+  head.clear_update_time();
+  if (!order->name().empty()) head.clear_name();
+  // Without a time of its own a report cannot take back what was shipped or cancelled.
+  if (!reported.has_last_updated_at() && Progress(reported.status()) < Progress(order->status())) {
+    head.clear_status();
+  }
+  // The first confirmation counts; later ones only correct the parcel.
+  if (order->has_ship_confirmed_at() && head.has_ship_confirmed_at() &&
+      calendar::FromProto(order->ship_confirmed_at()) <
+          calendar::FromProto(head.ship_confirmed_at())) {
+    head.clear_ship_confirmed_at();
+  }
+  Overlay(head, order);
+  MergeDefects(reported, order);
 }
 
 // The first confirmation counts. One known only by day stands as the first instant of that day, so
@@ -244,6 +310,12 @@ absl::Status NormalizeOrder(const v1::Channel& channel, std::string_view field, 
         Path(field, "currency_code"), "BAD_CURRENCY",
         Cat("`", order->currency_code().substr(0, 16), "` is not an ISO 4217 code such as USD"));
   }
+  if (!channel.currency_code().empty() && order->currency_code() != channel.currency_code()) {
+    return InvalidField(
+        Path(field, "currency_code"), "CURRENCY_MISMATCH",
+        Cat("the order is in ", order->currency_code(), " but the channel sells in ",
+            channel.currency_code(), "; give it to the channel that it is of"));
+  }
   if (order->tax_mode() == v1::TAX_MODE_UNSPECIFIED) order->set_tax_mode(channel.tax_mode());
 
   std::set<std::string_view> ids;
@@ -264,55 +336,34 @@ absl::Status NormalizeOrder(const v1::Channel& channel, std::string_view field, 
 }
 
 absl::StatusOr<bool> MergeReportedOrder(const v1::Channel& channel, const v1::Order& reported,
-                                        v1::Order* stored) {
-  if (reported.has_last_updated_at() && stored->has_last_updated_at() &&
-      calendar::FromProto(reported.last_updated_at()) <
-          calendar::FromProto(stored->last_updated_at())) {
-    return false;
-  }
+                                        int same_line_count, v1::Order* stored) {
   const std::string before = stored->SerializeAsString();
-  const bool first = stored->lines_size() == 0;
   v1::Order merged = *stored;
-  v1::Order head = reported;
-  head.clear_lines();
-  head.clear_defects();
-  head.clear_name();
-  head.clear_etag();
-  head.clear_create_time();
-  head.clear_update_time();
-  head.clear_shipping_total();
-  head.clear_shipping_tax();
-  // Without a time of its own a report cannot take back what was shipped or cancelled.
-  if (!first && !reported.has_last_updated_at() &&
-      Progress(reported.status()) < Progress(stored->status())) {
-    head.clear_status();
-  }
-  // The first confirmation counts; later ones only correct the parcel.
-  if (stored->has_ship_confirmed_at() && head.has_ship_confirmed_at() &&
-      calendar::FromProto(stored->ship_confirmed_at()) <
-          calendar::FromProto(head.ship_confirmed_at())) {
-    head.clear_ship_confirmed_at();
-  }
-  if (stored->name().empty()) head.set_name(reported.name());
-  Overlay(head, &merged);
-  MergeDefects(reported, &merged);
+  const bool older = reported.has_last_updated_at() && stored->has_last_updated_at() &&
+                     calendar::FromProto(reported.last_updated_at()) <
+                         calendar::FromProto(stored->last_updated_at());
+  if (!older) MergeHead(reported, &merged);
+  bool told = !older;
 
-  bool by_line = false;
   for (const v1::OrderLine& row : reported.lines()) {
-    v1::OrderLine* line = FindLine(row, &merged);
-    if (line == nullptr) line = merged.add_lines();
-    MergeLine(row, line);
-    by_line = by_line || row.has_shipping_total();
+    v1::OrderLine* line = FindLine(row, same_line_count, &merged);
+    if (line != nullptr && older) continue;
+    if (line == nullptr) {
+      std::string id = row.line_id().empty() ? FreeLineId(row, merged) : row.line_id();
+      line = merged.add_lines();
+      line->set_line_id(std::move(id));
+    }
+    MergeLine(row, IsCancelled(merged, row), line);
+    told = true;
   }
-  if (by_line) {
-    merged.clear_shipping_total();
-    merged.clear_shipping_tax();
-  }
-  if (reported.has_shipping_total()) {
-    *merged.mutable_shipping_total() = reported.shipping_total();
-  }
-  if (reported.has_shipping_tax()) *merged.mutable_shipping_tax() = reported.shipping_tax();
+  if (!told) return false;
+  // Shipping by line adds up, unless the report says the sum itself.
+  const bool by_line = std::any_of(merged.lines().begin(), merged.lines().end(),
+                                   [](const auto& line) { return line.has_shipping_total(); });
+  if (by_line && !reported.has_shipping_total()) merged.clear_shipping_total();
+  if (by_line && !reported.has_shipping_tax()) merged.clear_shipping_tax();
   if (!reported.has_captured_total()) merged.clear_captured_total();
+  AdvanceStatus(&merged);
 
   absl::Status status = NormalizeOrder(channel, "", &merged);
   if (!status.ok()) return status;
@@ -325,24 +376,21 @@ bool MergeShipments(std::span<const v1::Shipment> shipments, absl::TimeZone zone
                     v1::Order* order) {
   const std::string before = order->SerializeAsString();
   for (const v1::Shipment& shipment : shipments) MergeConfirmation(shipment, zone, order);
-  int64_t ordered = 0;
-  int64_t shipped = 0;
   for (v1::OrderLine& line : *order->mutable_lines()) {
+    // A parcel that does not say what is in it holds what was not cancelled.
+    const bool cancelled =
+        order->status() != v1::Order::STATUS_CANCELLED && IsLeftOut(*order, line);
     int64_t units = 0;
     for (const v1::Shipment& shipment : shipments) {
-      const bool carries = shipment.external_item_id().empty() ||
-                           line.external_item_id() == shipment.external_item_id();
+      const bool carries = shipment.external_item_id().empty()
+                               ? !cancelled
+                               : line.external_item_id() == shipment.external_item_id();
       if (carries) units += shipment.quantity() > 0 ? shipment.quantity() : line.quantity();
     }
     const auto most = static_cast<int32_t>(std::min<int64_t>(units, line.quantity()));
     line.set_quantity_shipped(std::max(line.quantity_shipped(), most));
-    ordered += line.quantity();
-    shipped += line.quantity_shipped();
   }
-  if (order->status() != v1::Order::STATUS_CANCELLED && shipped > 0) {
-    order->set_status(shipped >= ordered ? v1::Order::STATUS_SHIPPED
-                                         : v1::Order::STATUS_PARTIALLY_SHIPPED);
-  }
+  AdvanceStatus(order);
   return order->SerializeAsString() != before;
 }
 

@@ -90,17 +90,21 @@ TEST(Normalize, NamesTheFieldThatIsWrong) {
 TEST(Merge, PutsRowsOfOneOrderTogether) {
   v1::Order stored;
   const v1::Channel channel = UsChannel();
-  EXPECT_TRUE(*MergeReportedOrder(channel, Row("A", 1000, 300, "2026-03-01T00:00:00Z"), &stored));
-  EXPECT_TRUE(*MergeReportedOrder(channel, Row("B", 2000, 500, "2026-03-01T00:00:00Z"), &stored));
+  EXPECT_TRUE(
+      *MergeReportedOrder(channel, Row("A", 1000, 300, "2026-03-01T00:00:00Z"), 0, &stored));
+  EXPECT_TRUE(
+      *MergeReportedOrder(channel, Row("B", 2000, 500, "2026-03-01T00:00:00Z"), 0, &stored));
   ASSERT_EQ(stored.lines_size(), 2);
   EXPECT_EQ(stored.shipping_total().minor_units(), 800);
   EXPECT_EQ(stored.captured_total().minor_units(), 1000 + 2000 + 200 + 800);
   // The same row again changes nothing.
-  EXPECT_FALSE(*MergeReportedOrder(channel, Row("A", 1000, 300, "2026-03-01T00:00:00Z"), &stored));
+  EXPECT_FALSE(
+      *MergeReportedOrder(channel, Row("A", 1000, 300, "2026-03-01T00:00:00Z"), 0, &stored));
   // An older one neither.
-  EXPECT_FALSE(*MergeReportedOrder(channel, Row("A", 9999, 300, "2026-02-01T00:00:00Z"), &stored));
+  EXPECT_FALSE(
+      *MergeReportedOrder(channel, Row("A", 9999, 300, "2026-02-01T00:00:00Z"), 0, &stored));
   // A newer one corrects its line.
-  EXPECT_TRUE(*MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-02T00:00:00Z"), &stored));
+  EXPECT_TRUE(*MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-02T00:00:00Z"), 0, &stored));
   EXPECT_EQ(stored.shipping_total().minor_units(), 500);
   EXPECT_EQ(stored.captured_total().minor_units(), 1000 + 2000 + 200 + 500);
 }
@@ -108,41 +112,98 @@ TEST(Merge, PutsRowsOfOneOrderTogether) {
 TEST(Merge, MatchesLinesByItemIdFirstAndKeepsTheirIds) {
   const v1::Channel channel = UsChannel();
   v1::Order stored;
-  ASSERT_TRUE(MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-01T00:00:00Z"), &stored).ok());
+  ASSERT_TRUE(
+      MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-01T00:00:00Z"), 0, &stored).ok());
   v1::Order row = Row("A", 1000, 0, "2026-03-01T00:00:00Z");
   row.mutable_lines(0)->set_external_item_id("item-1");
   row.mutable_lines(0)->clear_item_total();
-  EXPECT_TRUE(*MergeReportedOrder(channel, row, &stored));
+  EXPECT_TRUE(*MergeReportedOrder(channel, row, 0, &stored));
   ASSERT_EQ(stored.lines_size(), 1);
   EXPECT_EQ(stored.lines(0).line_id(), "A");
   EXPECT_EQ(stored.lines(0).external_item_id(), "item-1");
   EXPECT_EQ(stored.lines(0).item_total().minor_units(), 1000);
   row.mutable_lines(0)->set_external_item_id("item-2");
-  EXPECT_TRUE(*MergeReportedOrder(channel, row, &stored));
+  EXPECT_TRUE(*MergeReportedOrder(channel, row, 0, &stored));
   EXPECT_EQ(stored.lines_size(), 2);
+}
+
+TEST(Merge, TellsLinesOfOneSkuApartByTheirPlace) {
+  const v1::Channel channel = UsChannel();
+  v1::Order stored;
+  const v1::Order first = Row("A", 1000, 0, "2026-03-01T00:00:00Z");
+  const v1::Order second = Row("A", 700, 0, "2026-03-01T00:00:00Z");
+  EXPECT_TRUE(*MergeReportedOrder(channel, first, 0, &stored));
+  EXPECT_TRUE(*MergeReportedOrder(channel, second, 1, &stored));
+  ASSERT_EQ(stored.lines_size(), 2);
+  EXPECT_EQ(stored.lines(0).line_id(), "A");
+  EXPECT_EQ(stored.lines(1).line_id(), "A#2");
+  EXPECT_EQ(stored.captured_total().minor_units(), 1700 + 200);
+  // The same file again changes nothing.
+  EXPECT_FALSE(*MergeReportedOrder(channel, first, 0, &stored));
+  EXPECT_FALSE(*MergeReportedOrder(channel, second, 1, &stored));
+  // A row that is older brings only a line that is not known yet.
+  EXPECT_FALSE(*MergeReportedOrder(channel, Row("A", 1, 0, "2026-02-01T00:00:00Z"), 1, &stored));
+  EXPECT_TRUE(*MergeReportedOrder(channel, Row("A", 300, 0, "2026-02-01T00:00:00Z"), 2, &stored));
+  EXPECT_EQ(stored.captured_total().minor_units(), 2000 + 300);
+}
+
+TEST(Merge, ALineThatWasCancelledUnshippedIsNotPaid) {
+  const v1::Channel channel = UsChannel();
+  v1::Order stored;
+  v1::Order a = Row("A", 1000, 300, "2026-03-01T00:00:00Z");
+  v1::Order b = Row("B", 2000, 500, "2026-03-01T00:00:00Z");
+  b.mutable_lines(0)->set_quantity_shipped(0);
+  EXPECT_TRUE(*MergeReportedOrder(channel, a, 0, &stored));
+  EXPECT_TRUE(*MergeReportedOrder(channel, b, 0, &stored));
+  *b.mutable_last_updated_at() = calendar::ToProto(At("2026-03-02T00:00:00Z"));
+  b.mutable_lines(0)->set_external_status("Cancelled");
+  b.mutable_lines(0)->set_quantity(0);
+  EXPECT_TRUE(*MergeReportedOrder(channel, b, 0, &stored));
+  ASSERT_EQ(stored.lines_size(), 2);
+  EXPECT_EQ(stored.lines(1).quantity(), 0);
+  EXPECT_EQ(stored.captured_total().minor_units(), 1000 + 100 + 300);
+  EXPECT_EQ(stored.status(), v1::Order::STATUS_SHIPPED);
+  // What was shipped stays shipped, and paid, whatever a later row says.
+  *a.mutable_last_updated_at() = calendar::ToProto(At("2026-03-03T00:00:00Z"));
+  a.mutable_lines(0)->set_external_status("Cancelled");
+  a.mutable_lines(0)->set_quantity(0);
+  a.mutable_lines(0)->set_quantity_shipped(0);
+  ASSERT_TRUE(MergeReportedOrder(channel, a, 0, &stored).ok());
+  EXPECT_EQ(stored.lines(0).quantity(), 1);
+  EXPECT_EQ(stored.lines(0).quantity_shipped(), 1);
+  EXPECT_EQ(stored.captured_total().minor_units(), 1000 + 100 + 300);
+}
+
+TEST(Normalize, AnOrderIsInTheCurrencyOfItsChannel) {
+  v1::Channel channel = UsChannel();
+  channel.set_currency_code("EUR");
+  v1::Order order = UsOrder();
+  EXPECT_EQ(ReasonOf(NormalizeOrder(channel, "order", &order)), "CURRENCY_MISMATCH");
 }
 
 TEST(Merge, LeavesTheStoredOrderAloneWhenARowIsWrong) {
   const v1::Channel channel = UsChannel();
   v1::Order stored;
-  ASSERT_TRUE(MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-01T00:00:00Z"), &stored).ok());
+  ASSERT_TRUE(
+      MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-01T00:00:00Z"), 0, &stored).ok());
   const std::string before = stored.SerializeAsString();
   v1::Order row = Row("A", 1000, 0, "2026-03-02T00:00:00Z");
   *row.mutable_lines(0)->mutable_tax_total() = money::Make(1, "EUR");
-  EXPECT_EQ(ReasonOf(MergeReportedOrder(channel, row, &stored).status()), "MIXED_CURRENCIES");
+  EXPECT_EQ(ReasonOf(MergeReportedOrder(channel, row, 0, &stored).status()), "MIXED_CURRENCIES");
   EXPECT_EQ(stored.SerializeAsString(), before);
 }
 
 TEST(Merge, AReportWithoutATimeTakesNothingBack) {
   const v1::Channel channel = UsChannel();
   v1::Order stored;
-  ASSERT_TRUE(MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-01T00:00:00Z"), &stored).ok());
+  ASSERT_TRUE(
+      MergeReportedOrder(channel, Row("A", 1000, 0, "2026-03-01T00:00:00Z"), 0, &stored).ok());
   v1::Order row = Row("A", 1000, 0, "2026-03-01T00:00:00Z");
   row.clear_last_updated_at();
   row.set_status(v1::Order::STATUS_UNSHIPPED);
   row.mutable_lines(0)->set_quantity_shipped(0);
   *row.mutable_expected_ship_by() = calendar::ToProto(At("2026-02-22T00:00:00Z"));
-  EXPECT_TRUE(*MergeReportedOrder(channel, row, &stored));
+  EXPECT_TRUE(*MergeReportedOrder(channel, row, 0, &stored));
   EXPECT_EQ(stored.status(), v1::Order::STATUS_SHIPPED);
   EXPECT_EQ(stored.lines(0).quantity_shipped(), 1);
   EXPECT_TRUE(stored.has_expected_ship_by());

@@ -1,5 +1,10 @@
 #include "core/domain/refund_fold.h"
 
+#include <algorithm>
+
+#include "core/domain/money.h"
+#include "core/status/text.h"
+
 namespace aftersales {
 namespace {
 
@@ -26,12 +31,31 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
   }
   if (!body.proof().empty()) state->set_proof(body.proof());
   *state->mutable_succeeded_at() = fact.occurred_at();
+  *state->mutable_paid_amount() = body.has_amount() ? body.amount() : state->total();
+  if (!PaidAsAsked(*state)) {
+    v1::Finding* finding = state->add_findings();
+    finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
+    *finding->mutable_found_at() = fact.occurred_at();
+    finding->set_message(Cat("The refund was to be ", money::Format(state->total()), " but ",
+                             money::Format(state->paid_amount()), " was paid."));
+  }
   state->clear_failure();
   state->clear_manual_action();
   state->clear_due_at();
 }
 
 }  // namespace
+
+bool PaidAsAsked(const v1::Refund& refund) {
+  return !refund.has_paid_amount() ||
+         (refund.paid_amount().minor_units() == refund.total().minor_units() &&
+          refund.paid_amount().currency_code() == refund.total().currency_code());
+}
+
+int64_t HeldUnits(const v1::Refund& refund) {
+  if (!HoldsMoney(refund.status())) return 0;
+  return std::max(refund.total().minor_units(), refund.paid_amount().minor_units());
+}
 
 void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
   switch (fact.body_case()) {

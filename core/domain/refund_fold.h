@@ -1,6 +1,8 @@
 // The life of a refund as a fold over its facts, in the order in which they were recorded.
 #pragma once
 
+#include <cstdint>
+
 #include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/refund.pb.h"
 
@@ -12,5 +14,12 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state);
 
 // Whether its amount is spent or reserved: APPROVED, SUBMITTED, UNKNOWN, SUCCEEDED.
 bool HoldsMoney(v1::Refund::Status status);
+
+// Whether what was paid, if anything was, is the total.
+bool PaidAsAsked(const v1::Refund& refund);
+
+// What it takes from what its order can give back, in minor units: the total, or what was paid
+// where that is more; 0 where it holds no money.
+int64_t HeldUnits(const v1::Refund& refund);
 
 }  // namespace aftersales

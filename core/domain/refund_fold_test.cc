@@ -1,5 +1,10 @@
 #include "core/domain/refund_fold.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "core/domain/money.h"
+
 #include "gtest/gtest.h"
 
 namespace aftersales {
@@ -55,6 +60,31 @@ TEST_F(RefundFold, GoesFromDecisionToPayment) {
   EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUCCEEDED);
   EXPECT_EQ(state_.external_refund_id(), "p1");
   EXPECT_EQ(state_.succeeded_at().seconds(), 1);
+}
+
+TEST_F(RefundFold, AnotherAmountThanWasAskedIsAFinding) {
+  v1::Event fact;
+  *fact.mutable_refund_approved()->mutable_refund()->mutable_total() = money::Make(1000, "USD");
+  ApplyRefundFact(fact, &state_);
+  EXPECT_EQ(HeldUnits(state_), 1000);
+  v1::Refund as_asked = state_;
+  std::swap(as_asked, state_);
+  Succeed();
+  std::swap(as_asked, state_);
+  EXPECT_EQ(as_asked.paid_amount().minor_units(), 1000);
+  EXPECT_EQ(as_asked.findings_size(), 0);
+  for (const int64_t paid : {900, 1100}) {
+    v1::Refund state = state_;
+    v1::Event succeeded;
+    *succeeded.mutable_refund_succeeded()->mutable_amount() = money::Make(paid, "USD");
+    ApplyRefundFact(succeeded, &state);
+    EXPECT_EQ(state.paid_amount().minor_units(), paid);
+    ASSERT_EQ(state.findings_size(), 1);
+    EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+    EXPECT_EQ(HeldUnits(state), std::max<int64_t>(1000, paid));
+  }
+  Fail();
+  EXPECT_EQ(HeldUnits(state_), 0);
 }
 
 TEST_F(RefundFold, PaymentIsFinal) {

@@ -1,7 +1,11 @@
 #include "core/domain/refund_quote.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
+#include <numeric>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +15,7 @@
 #include "core/domain/money.h"
 #include "core/domain/reasons.h"
 #include "core/domain/refund_fold.h"
+#include "core/domain/return_items.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -18,17 +23,6 @@ namespace aftersales {
 namespace {
 
 constexpr int64_t kWholeBp = 10000;
-
-bool IsWrong(v1::Condition condition) {
-  return condition == v1::CONDITION_WRONG_ITEM || condition == v1::CONDITION_EMPTY_BOX;
-}
-
-int LineIndex(const v1::Order& order, std::string_view line_id) {
-  for (int i = 0; i < order.lines_size(); ++i) {
-    if (order.lines(i).line_id() == line_id) return i;
-  }
-  return -1;
-}
 
 const v1::ReturnItem* ItemOfLine(const v1::Return* state, std::string_view line_id) {
   if (state == nullptr) return nullptr;
@@ -70,10 +64,11 @@ int64_t CapturedUnits(const v1::Order& order) {
   return static_cast<int64_t>(std::min<absl::int128>(sum, std::numeric_limits<int64_t>::max()));
 }
 
-int64_t HeldUnits(std::span<const v1::Refund> refunds) {
+// In the order's currency: an amount in another one is a finding, and never added.
+int64_t HeldByAll(std::span<const v1::Refund> refunds, std::string_view currency) {
   absl::int128 held = 0;
   for (const v1::Refund& refund : refunds) {
-    if (HoldsMoney(refund.status())) held += refund.total().minor_units();
+    if (refund.total().currency_code() == currency) held += HeldUnits(refund);
   }
   return static_cast<int64_t>(std::min<absl::int128>(held, std::numeric_limits<int64_t>::max()));
 }
@@ -84,7 +79,8 @@ struct Group {
   int32_t quantity = 0;
   v1::Condition condition = v1::CONDITION_NEW;
   v1::ReturnReason reason = v1::RETURN_REASON_UNSPECIFIED;
-  bool evidence = false;  // whether photos of such units are on file
+  bool evidence = false;      // whether photos of such units are on file
+  std::string inspection_id;  // the inspection that photos of them would belong to
 };
 
 // Amounts of one kind over all units of each line, and how much of them earlier refunds gave back.
@@ -171,15 +167,6 @@ class LineShares {
   std::vector<Done> done_;
 };
 
-bool HasEvidence(const v1::Return* state, std::string_view line_id, v1::Condition condition) {
-  if (state == nullptr) return false;
-  return std::any_of(state->inspections().begin(), state->inspections().end(),
-                     [&](const v1::Inspection& inspection) {
-                       return inspection.line_id() == line_id &&
-                              inspection.condition() == condition && inspection.evidence_size() > 0;
-                     });
-}
-
 absl::Status CheckAmount(const v1::Money& amount, std::string_view currency,
                          std::string_view field) {
   if (amount.minor_units() < 0) {
@@ -194,18 +181,133 @@ absl::Status CheckAmount(const v1::Money& amount, std::string_view currency,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1::RefundSpec& spec,
-                                                const v1::Return* state) {
+int32_t ApprovedUnits(const v1::ReturnItem& item) {
+  return item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
+}
+
+// Takes units out of groups, from the front; answers how many there were not.
+int32_t TakeAway(int32_t units, std::optional<v1::Condition> condition,
+                 std::vector<Group>* groups) {
+  for (Group& group : *groups) {
+    if (condition && group.condition != *condition) continue;
+    const int32_t taken = std::min(group.quantity, units);
+    group.quantity -= taken;
+    units -= taken;
+  }
+  return units;
+}
+
+// The units of one item of a return that may be refunded.
+struct Units {
+  std::vector<Group> known;  // inspected by condition, else received or (returnless) approved ones
+  int32_t others = 0;        // approved, and not in the return's hands yet
+};
+
+// Less what refunds of the return hold: first those of the same condition, then from the front.
+Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
+              std::span<const v1::Refund> refunds) {
+  Units units;
+  std::vector<Group>& known = units.known;
+  const int32_t approved = ApprovedUnits(item);
+  for (const v1::Inspection& inspection : state.inspections()) {
+    if (inspection.line_id() != item.line_id()) continue;
+    const bool evidence = inspection.evidence_size() > 0;
+    auto alike = std::find_if(known.begin(), known.end(), [&](const Group& group) {
+      return group.condition == inspection.condition() && group.evidence == evidence;
+    });
+    if (alike == known.end()) {
+      known.push_back({line, 0, inspection.condition(), ReasonOfItem(item), evidence,
+                       inspection.inspection_id()});
+      alike = known.end() - 1;
+    }
+    alike->quantity += inspection.quantity();
+  }
+  if (known.empty()) {
+    const int32_t there = item.quantity_received() > 0
+                              ? std::min(item.quantity_received(), approved)
+                          : IsReturnless(state) ? approved
+                                                : 0;
+    known.push_back({line, there, v1::CONDITION_NEW, ReasonOfItem(item), false, ""});
+  }
+  // Surplus units are a finding, never money: no more than were approved.
+  int32_t total = 0;
+  for (Group& group : known) {
+    group.quantity = std::min(group.quantity, approved - total);
+    total += group.quantity;
+  }
+  units.others = approved - total;
+
+  int32_t held = 0;
+  const auto take = [&](int32_t taken, std::optional<v1::Condition> condition) {
+    if (condition) taken = TakeAway(taken, condition, &known);
+    taken = TakeAway(taken, std::nullopt, &known);
+    units.others = std::max(0, units.others - taken);
+  };
+  for (const v1::Refund& refund : refunds) {
+    if (refund.return_name() != state.name() || !HoldsMoney(refund.status())) continue;
+    for (const v1::RefundItem& refunded : refund.items()) {
+      if (refunded.line_id() != item.line_id()) continue;
+      held += refunded.quantity();
+      take(refunded.quantity(), refunded.condition());
+    }
+  }
+  take(std::max(0, item.quantity_refunded() - held), std::nullopt);
+  std::erase_if(known, [](const Group& group) { return group.quantity == 0; });
+  return units;
+}
+
+// The units that a caller names of a return, as its inspection found them: wrong ones last, for
+// nobody may call them anything else.
+absl::StatusOr<std::vector<Group>> Name(const v1::RefundItem& wanted, Units units,
+                                        const Group& form, std::string_view field) {
+  const int64_t there =
+      std::accumulate(units.known.begin(), units.known.end(), int64_t{units.others},
+                      [](int64_t sum, const Group& group) { return sum + group.quantity; });
+  if (wanted.quantity() > there) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_REFUNDABLE",
+                  Cat("the return approved ", there, " units of line ", wanted.line_id(),
+                      " that are not refunded or reserved yet, not ", wanted.quantity()))
+        .Field(Cat(field, ".quantity"), Cat("give at most ", there))
+        .With("line_id", wanted.line_id())
+        .With("refundable_units", there);
+  }
+  if (units.others > 0) {
+    units.known.push_back({form.line, units.others, v1::CONDITION_NEW, form.reason, false, ""});
+  }
+  const bool wrong_first = IsWrong(wanted.condition());
+  std::stable_partition(units.known.begin(), units.known.end(), [&](const Group& group) {
+    return IsWrong(group.condition) == wrong_first;
+  });
   std::vector<Group> groups;
+  int32_t left = wanted.quantity();
+  for (Group group : units.known) {
+    group.quantity = std::min(group.quantity, left);
+    left -= group.quantity;
+    if (group.quantity == 0) continue;
+    group.reason = form.reason;
+    if (wanted.condition() != v1::CONDITION_UNSPECIFIED && !IsWrong(group.condition)) {
+      group.condition = wanted.condition();
+    }
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1::RefundSpec& spec,
+                                                const v1::Return* state,
+                                                std::span<const v1::Refund> refunds) {
+  std::vector<Group> groups;
+  std::set<std::string_view> seen;
   for (int i = 0; i < spec.items_size(); ++i) {
     const v1::RefundItem& item = spec.items(i);
     const std::string field = Cat("spec.items[", i, "]");
     Group group;
     group.line = LineIndex(order, item.line_id());
-    if (group.line < 0) {
-      return InvalidField(
-          Cat(field, ".line_id"), "LINE_UNKNOWN",
-          Cat("order ", order.external_id(), " has no line `", item.line_id(), "`"));
+    const v1::ReturnItem* returned = ItemOfLine(state, item.line_id());
+    if (group.line < 0 || (state != nullptr && returned == nullptr)) {
+      return InvalidField(Cat(field, ".line_id"), "LINE_UNKNOWN",
+                          Cat(group.line < 0 ? Cat("order ", order.external_id()) : "the return",
+                              " has no line `", item.line_id().substr(0, 128), "`"));
     }
     if (item.quantity() < 1) {
       return InvalidField(Cat(field, ".quantity"), "BAD_QUANTITY", "give at least 1 unit");
@@ -214,32 +316,23 @@ absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1
     group.condition =
         item.condition() == v1::CONDITION_UNSPECIFIED ? v1::CONDITION_NEW : item.condition();
     group.reason = item.reason();
-    const v1::ReturnItem* returned = ItemOfLine(state, item.line_id());
-    if (group.reason == v1::RETURN_REASON_UNSPECIFIED && returned != nullptr) {
-      group.reason = ReasonOfItem(*returned);
+    if (returned == nullptr) {
+      groups.push_back(std::move(group));
+      continue;
     }
-    group.evidence = HasEvidence(state, item.line_id(), group.condition);
-    groups.push_back(group);
+    if (!seen.insert(item.line_id()).second) {
+      return InvalidField(Cat(field, ".line_id"), "DUPLICATE_LINE",
+                          Cat("line `", item.line_id(), "` is named twice; give its units once"));
+    }
+    if (group.reason == v1::RETURN_REASON_UNSPECIFIED) group.reason = ReasonOfItem(*returned);
+    auto named = Name(item, UnitsOf(*state, *returned, group.line, refunds), group, field);
+    if (!named.ok()) return named.status();
+    std::move(named->begin(), named->end(), std::back_inserter(groups));
   }
   return groups;
 }
 
-// Takes away the units that refunds of the return hold already: first those of the same
-// condition, then from the front.
-void TakeAway(int32_t units, v1::Condition condition, int line, bool same_condition,
-              std::vector<Group>* groups, int32_t* left) {
-  *left = units;
-  for (Group& group : *groups) {
-    if (*left == 0) break;
-    if (group.line != line || (same_condition && group.condition != condition)) continue;
-    const int32_t taken = std::min(group.quantity, *left);
-    group.quantity -= taken;
-    *left -= taken;
-  }
-}
-
-// Everything that the return still owes: inspected units by condition, else received units, else
-// (returnless) approved ones; less what its refunds hold.
+// Everything that the return still owes.
 absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const v1::Return& state,
                                                   std::span<const v1::Refund> refunds) {
   std::vector<Group> groups;
@@ -250,52 +343,8 @@ absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const 
                           Cat("order ", order.external_id(), " has no line for item `", item.sku(),
                               "` of the return"));
     }
-    std::vector<Group> own;
-    const int32_t approved =
-        item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
-    for (const v1::Inspection& inspection : state.inspections()) {
-      if (inspection.line_id() != item.line_id()) continue;
-      const bool evidence = inspection.evidence_size() > 0;
-      auto alike = std::find_if(own.begin(), own.end(), [&](const Group& group) {
-        return group.condition == inspection.condition() && group.evidence == evidence;
-      });
-      if (alike == own.end()) {
-        own.push_back({line, 0, inspection.condition(), ReasonOfItem(item), evidence});
-        alike = own.end() - 1;
-      }
-      alike->quantity += inspection.quantity();
-    }
-    if (own.empty()) {
-      const int32_t units = item.quantity_received() > 0
-                                ? std::min(item.quantity_received(), approved)
-                            : IsReturnless(state) ? approved
-                                                  : 0;
-      if (units > 0) own.push_back({line, units, v1::CONDITION_NEW, ReasonOfItem(item), false});
-    }
-    // Surplus units are a finding, never money: no more than were approved.
-    int32_t total = 0;
-    for (Group& group : own) {
-      group.quantity = std::min(group.quantity, approved - total);
-      total += group.quantity;
-    }
-
-    int32_t held = 0;
-    for (const v1::Refund& refund : refunds) {
-      if (refund.return_name() != state.name() || !HoldsMoney(refund.status())) continue;
-      for (const v1::RefundItem& refunded : refund.items()) {
-        if (refunded.line_id() != item.line_id()) continue;
-        held += refunded.quantity();
-        int32_t left = 0;
-        TakeAway(refunded.quantity(), refunded.condition(), line, true, &own, &left);
-        TakeAway(left, refunded.condition(), line, false, &own, &left);
-      }
-    }
-    int32_t left = 0;
-    TakeAway(std::max(0, item.quantity_refunded() - held), v1::CONDITION_UNSPECIFIED, line, false,
-             &own, &left);
-    for (const Group& group : own) {
-      if (group.quantity > 0) groups.push_back(group);
-    }
+    Units units = UnitsOf(state, item, line, refunds);
+    std::move(units.known.begin(), units.known.end(), std::back_inserter(groups));
   }
   if (groups.empty()) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
@@ -423,7 +472,8 @@ absl::Status CheckUnits(const v1::Order& order, const std::vector<Group>& groups
 }  // namespace
 
 v1::Money Refundable(const v1::Order& order, std::span<const v1::Refund> refunds_of_order) {
-  return money::Make(std::max<int64_t>(0, CapturedUnits(order) - HeldUnits(refunds_of_order)),
+  return money::Make(std::max<int64_t>(0, CapturedUnits(order) -
+                                              HeldByAll(refunds_of_order, order.currency_code())),
                      order.currency_code());
 }
 
@@ -444,6 +494,14 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Po
                                             const v1::Return* return_state,
                                             std::span<const v1::Refund> refunds_of_order) {
   const std::string& currency = order.currency_code();
+  if (return_state != nullptr && !return_state->platform_managed() &&
+      (!IsApproved(*return_state) || return_state->status() == v1::Return::STATUS_CANCELLED)) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
+                  Cat("the return is ", StatusName(return_state->status()),
+                      "; only one that was approved is refunded: approve it first, or refund items "
+                      "of the order without naming the return"))
+        .With("status", StatusName(return_state->status()));
+  }
   for (auto [amount, field] : {std::pair{&spec.goodwill(), "spec.goodwill"},
                                std::pair{&spec.label_fee(), "spec.label_fee"},
                                std::pair{&spec.deduction(), "spec.deduction"}}) {
@@ -453,7 +511,7 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Po
 
   absl::StatusOr<std::vector<Group>> groups =
       spec.items_size() > 0 || return_state == nullptr
-          ? GroupsOfSpec(order, spec, return_state)
+          ? GroupsOfSpec(order, spec, return_state, refunds_of_order)
           : GroupsOfReturn(order, *return_state, refunds_of_order);
   if (!groups.ok()) return groups.status();
   if (groups->empty() && spec.goodwill().minor_units() == 0) {
@@ -466,7 +524,8 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Po
                     Cat("refusing the refund of line ", order.lines(group.line).line_id(),
                         " for a wrong item or empty box needs photos; add them as "
                         "evidence to the inspection"))
-          .With("line_id", order.lines(group.line).line_id());
+          .With("line_id", order.lines(group.line).line_id())
+          .With("inspection_id", group.inspection_id);
     }
   }
 
@@ -503,6 +562,30 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Po
   *quote.mutable_refundable() = Refundable(order, refunds_of_order);
   quote.set_policy_profile(policy.profile());
   return quote;
+}
+
+absl::Status CheckNotPaidByPlatform(const v1::Return& state,
+                                    std::span<const v1::Refund> refunds_of_order) {
+  const v1::Money& reported = state.platform_refunded();
+  int64_t known = 0;
+  for (const v1::Refund& refund : refunds_of_order) {
+    // One that names no return may be what the marketplace shows with this one.
+    const bool may_be_it = refund.return_name() == state.name() || refund.return_name().empty();
+    if (may_be_it && refund.total().currency_code() == reported.currency_code()) {
+      known += HeldUnits(refund);
+    }
+  }
+  if (reported.minor_units() <= known) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kFailedPrecondition, "ALREADY_REFUNDED_BY_PLATFORM",
+                Cat("the marketplace reports a refund of ", money::Format(reported),
+                    " of the return, of which ",
+                    money::Format(money::Make(known, reported.currency_code())),
+                    " is known here; look there, and pay only what is still owed: a manager may do "
+                    "so with override_reason"))
+      .Field("spec.override_reason", "say why it is owed all the same, with role MANAGER")
+      .With("reported", reported.minor_units())
+      .With("known", known)
+      .With("currency_code", reported.currency_code());
 }
 
 absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,

@@ -23,7 +23,8 @@ int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
 // What the refund of `spec` would be. `return_state` is the return that the spec names, null for a
 // refund of order lines. INVALID_ARGUMENT: `LINE_UNKNOWN`, `BAD_QUANTITY`, `CURRENCY_MISMATCH`,
 // `NEGATIVE_AMOUNT`; FAILED_PRECONDITION: `QUANTITY_EXCEEDS_REFUNDABLE` (with `refundable_units`),
-// `NOTHING_TO_REFUND`, `EVIDENCE_REQUIRED` (a wrong item or empty box without photos).
+// `NOTHING_TO_REFUND`, `INVALID_STATE` (a return that is not approved), `EVIDENCE_REQUIRED` (a
+// wrong item or empty box without photos; with the `inspection_id` that they are to be added to).
 // The total is not checked against what is left: see CheckRefundable.
 absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Policy& policy,
                                             const v1::RefundSpec& spec,
@@ -33,6 +34,12 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Po
 // FAILED_PRECONDITION `EXCEEDS_REFUNDABLE` with `remaining` if `total` goes beyond what is left.
 absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
                              std::span<const v1::Refund> refunds_of_order);
+
+// FAILED_PRECONDITION `ALREADY_REFUNDED_BY_PLATFORM` (with `reported` and `known`) if the
+// marketplace reports more of the return as refunded than the refunds that are known: another one
+// might pay the buyer twice.
+absl::Status CheckNotPaidByPlatform(const v1::Return& state,
+                                    std::span<const v1::Refund> refunds_of_order);
 
 // Whether the policy lets the buyer keep the goods: brand registered, value within the cap of the
 // currency, and recovery below what fetching the goods would cost.

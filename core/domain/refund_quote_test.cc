@@ -136,6 +136,83 @@ TEST_F(Quote, OfAMixedInspectionGoesByCondition) {
   EXPECT_EQ(Sum(*quote, v1::BreakdownLine::KIND_TAX_WITHHELD), -247);
 }
 
+TEST_F(Quote, NamedUnitsOfAReturnAreAsItsInspectionFoundThem) {
+  order_ = testing_util::UsOrder(4);
+  v1::Return state = Approved(3, 3);
+  Inspect(&state, 1, v1::CONDITION_WRONG_ITEM, true);
+  Inspect(&state, 1, v1::CONDITION_BUYER_DAMAGED);
+  Inspect(&state, 1, v1::CONDITION_NEW);
+  const auto conditions = [&](const v1::RefundSpec& spec) {
+    const auto quote = Of(spec, &state);
+    EXPECT_TRUE(quote.ok()) << quote.status();
+    std::vector<v1::Condition> found;
+    for (const v1::RefundItem& item : quote->items()) found.push_back(item.condition());
+    return found;
+  };
+  v1::RefundSpec spec = SpecOf("L1", 3);
+  EXPECT_EQ(conditions(spec), (std::vector{v1::CONDITION_BUYER_DAMAGED, v1::CONDITION_NEW,
+                                           v1::CONDITION_WRONG_ITEM}));
+  // A caller may be kinder about damage, but a wrong item is none.
+  spec.mutable_items(0)->set_condition(v1::CONDITION_NEW);
+  EXPECT_EQ(conditions(spec),
+            (std::vector{v1::CONDITION_NEW, v1::CONDITION_NEW, v1::CONDITION_WRONG_ITEM}));
+  spec.mutable_items(0)->set_quantity(1);
+  EXPECT_EQ(conditions(spec), (std::vector{v1::CONDITION_NEW}));
+
+  // No more than the return approved and still owes, though the order has a fourth unit.
+  spec.mutable_items(0)->set_quantity(4);
+  EXPECT_EQ(ReasonOf(Of(spec, &state).status()), "QUANTITY_EXCEEDS_REFUNDABLE");
+  spec.mutable_items(0)->set_quantity(2);
+  refunds_.push_back(Issued(*Of(spec, &state), v1::Refund::STATUS_SUCCEEDED, state.name()));
+  EXPECT_EQ(ReasonOf(Of(spec, &state).status()), "QUANTITY_EXCEEDS_REFUNDABLE");
+  EXPECT_EQ(ReasonOf(Of(SpecOf("L9", 1), &state).status()), "LINE_UNKNOWN");
+}
+
+TEST_F(Quote, OnlyAnApprovedReturnIsRefunded) {
+  v1::Return state = Approved(1, 1);
+  v1::RefundSpec spec;
+  spec.set_return_name(state.name());
+  EXPECT_TRUE(Of(spec, &state).ok());
+  state.set_status(v1::Return::STATUS_CANCELLED);
+  EXPECT_EQ(ReasonOf(Of(spec, &state).status()), "INVALID_STATE");
+  state.set_status(v1::Return::STATUS_REQUESTED);
+  state.mutable_decision()->clear_verdict();
+  EXPECT_EQ(ReasonOf(Of(spec, &state).status()), "INVALID_STATE");
+  EXPECT_EQ(ReasonOf(Of(SpecOf("L1", 1), &state).status()), "INVALID_STATE");
+  EXPECT_TRUE(Of(SpecOf("L1", 1)).ok()) << "items of the order have nothing to do with it";
+}
+
+TEST_F(Quote, WhatThePlatformPaidIsNotPaidAgain) {
+  v1::Return state = Approved(1, 1);
+  EXPECT_TRUE(CheckNotPaidByPlatform(state, refunds_).ok());
+  *state.mutable_platform_refunded() = money::Make(1000, "USD");
+  EXPECT_EQ(ReasonOf(CheckNotPaidByPlatform(state, refunds_)), "ALREADY_REFUNDED_BY_PLATFORM");
+  // It repeats what was paid here, with or without the name of the return.
+  v1::Refund paid;
+  paid.set_status(v1::Refund::STATUS_SUCCEEDED);
+  *paid.mutable_total() = money::Make(600, "USD");
+  paid.set_return_name(state.name());
+  refunds_ = {paid};
+  EXPECT_EQ(ReasonOf(CheckNotPaidByPlatform(state, refunds_)), "ALREADY_REFUNDED_BY_PLATFORM");
+  refunds_.push_back(paid);
+  refunds_[1].clear_return_name();
+  EXPECT_TRUE(CheckNotPaidByPlatform(state, refunds_).ok());
+  refunds_[1].set_return_name("sellers/acme/returns/other");
+  EXPECT_FALSE(CheckNotPaidByPlatform(state, refunds_).ok());
+  refunds_[0].set_status(v1::Refund::STATUS_FAILED);
+  EXPECT_FALSE(CheckNotPaidByPlatform(state, refunds_).ok());
+}
+
+TEST_F(Quote, WhatWasPaidBeyondTheTotalIsGone) {
+  v1::Refund paid = Issued(*Of(SpecOf("L1", 1)), v1::Refund::STATUS_SUCCEEDED);
+  refunds_ = {paid};
+  const int64_t left = Refundable(order_, refunds_).minor_units();
+  *refunds_[0].mutable_paid_amount() = money::Make(paid.total().minor_units() + 100, "USD");
+  EXPECT_EQ(Refundable(order_, refunds_).minor_units(), left - 100);
+  *refunds_[0].mutable_paid_amount() = money::Make(1, "USD");
+  EXPECT_EQ(Refundable(order_, refunds_).minor_units(), left);
+}
+
 TEST_F(Quote, AnEmptyBoxIsRefundedNothingWhoeverIsAtFault) {
   order_ = testing_util::UsOrder(1);
   v1::Return state = Approved(1, 1);

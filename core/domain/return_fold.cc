@@ -12,6 +12,7 @@
 #include "core/domain/deadlines.h"
 #include "core/domain/money.h"
 #include "core/domain/reasons.h"
+#include "core/domain/return_items.h"
 #include "core/status/text.h"
 
 namespace aftersales {
@@ -21,10 +22,6 @@ using Status = v1::Return::Status;
 
 // The time that a person has at least to repeat a decision at the marketplace.
 constexpr absl::Duration kManualActionTime = absl::Hours(24);
-
-bool IsInspectedWrong(v1::Condition condition) {
-  return condition == v1::CONDITION_WRONG_ITEM || condition == v1::CONDITION_EMPTY_BOX;
-}
 
 bool IsInspectedGood(v1::Condition condition) {
   return condition == v1::CONDITION_NEW || condition == v1::CONDITION_OPENED;
@@ -57,11 +54,6 @@ bool ApprovedUnitsOutstanding(const v1::Return& state) {
          std::any_of(state.items().begin(), state.items().end(), [](const v1::ReturnItem& item) {
            return item.quantity_received() < item.quantity_approved();
          });
-}
-
-bool IsLive(v1::ReturnLabel::State state) {
-  return state != v1::ReturnLabel::STATE_UNSPECIFIED && state != v1::ReturnLabel::STATE_FAILED &&
-         state != v1::ReturnLabel::STATE_VOIDED;
 }
 
 // Whether a label in this state has been paid for.
@@ -173,7 +165,8 @@ class Fold {
   void Find(v1::Finding::Kind kind, absl::Time when, std::string_view message) {
     const google::protobuf::Timestamp found_at = calendar::ToProto(when);
     for (const v1::Finding& known : state_.findings()) {
-      if (known.kind() == kind && known.found_at().seconds() == found_at.seconds() &&
+      if (known.kind() == kind && known.message() == message &&
+          known.found_at().seconds() == found_at.seconds() &&
           known.found_at().nanos() == found_at.nanos()) {
         return;
       }
@@ -185,26 +178,14 @@ class Fold {
   }
 
   void Contradiction(std::string_view what) {
-    std::string status = v1::Return::Status_Name(state_.status());
-    status.erase(0, std::string_view("STATUS_").size());
     Find(v1::Finding::KIND_CONTRADICTION, at_,
-         Cat(what, " while the return was ", status, "; look at the marketplace."));
-  }
-
-  v1::ReturnItem* FindItem(std::string_view line_id) {
-    if (line_id.empty()) return state_.items_size() == 1 ? state_.mutable_items(0) : nullptr;
-    for (v1::ReturnItem& item : *state_.mutable_items()) {
-      if (item.line_id() == line_id) return &item;
-    }
-    for (v1::ReturnItem& item : *state_.mutable_items()) {
-      if (item.sku() == line_id || item.external_item_id() == line_id) return &item;
-    }
-    return nullptr;
+         Cat(what, " while the return was ", StatusName(state_.status()),
+             "; look at the marketplace."));
   }
 
   // The item of a fact. One that came before the request makes room for it.
   v1::ReturnItem* ItemOf(std::string_view line_id) {
-    v1::ReturnItem* item = FindItem(line_id);
+    v1::ReturnItem* item = FindItem(&state_, line_id);
     if (item == nullptr && !created()) {
       item = state_.add_items();
       item->set_line_id(std::string(line_id));
@@ -216,25 +197,8 @@ class Fold {
     return item;
   }
 
-  const v1::OrderLine* OrderLineOf(const v1::ReturnItem& item) const {
-    if (context_.order == nullptr) return nullptr;
-    const auto& lines = context_.order->lines();
-    auto first = [&](auto same) -> const v1::OrderLine* {
-      auto it = std::find_if(lines.begin(), lines.end(), same);
-      return it == lines.end() ? nullptr : &*it;
-    };
-    const v1::OrderLine* line = nullptr;
-    if (!item.line_id().empty()) {
-      line = first([&](const v1::OrderLine& l) { return l.line_id() == item.line_id(); });
-    }
-    if (line == nullptr && !item.external_item_id().empty()) {
-      line = first(
-          [&](const v1::OrderLine& l) { return l.external_item_id() == item.external_item_id(); });
-    }
-    if (line == nullptr && !item.sku().empty()) {
-      line = first([&](const v1::OrderLine& l) { return l.sku() == item.sku(); });
-    }
-    return line;
+  const v1::OrderLine* LineOf(const v1::ReturnItem& item) const {
+    return context_.order == nullptr ? nullptr : OrderLineOf(*context_.order, item);
   }
 
   // Whether an item of a request or snapshot is one that the return has already.
@@ -255,7 +219,7 @@ class Fold {
 
   void AddItem(const v1::ReturnItem& reported) {
     v1::ReturnItem asked = reported;
-    if (const v1::OrderLine* line = OrderLineOf(asked); line != nullptr) {
+    if (const v1::OrderLine* line = LineOf(asked); line != nullptr) {
       asked.set_line_id(line->line_id());
       if (asked.sku().empty()) asked.set_sku(line->sku());
     }
@@ -277,26 +241,20 @@ class Fold {
     }
     if (item->quantity_requested() == 0) item->set_quantity_requested(asked.quantity_requested());
     Resolve(item);
-    if (IsApproved() && item->quantity_approved() == 0) {
+    if (IsApproved(state_) && item->quantity_approved() == 0) {
       item->set_quantity_approved(item->quantity_requested());
     }
   }
 
   void Resolve(v1::ReturnItem* item) {
-    const v1::OrderLine* line = OrderLineOf(*item);
+    const v1::OrderLine* line = LineOf(*item);
     const absl::Time when = created() ? calendar::FromProto(state_.requested_at()) : at_;
     if (line != nullptr) {
       item->set_line_id(line->line_id());
       if (item->sku().empty()) item->set_sku(line->sku());
       if (item->external_item_id().empty()) item->set_external_item_id(line->external_item_id());
       if (item->asin().empty()) item->set_asin(line->asin());
-      const int32_t most =
-          line->quantity_shipped() > 0 ? line->quantity_shipped() : line->quantity();
-      if (item->quantity_requested() > most) {
-        Find(v1::Finding::KIND_EXCESS_QUANTITY, when,
-             Cat("The return asks for ", item->quantity_requested(), " units of ", item->sku(),
-                 " but the order has ", most, "."));
-      }
+      CheckReturnable(*item, *line, when);
     } else if (context_.order != nullptr) {
       Find(v1::Finding::KIND_LINE_UNKNOWN, when,
            Cat("Order ", context_.order->external_id(), " has no line for `", item->sku(),
@@ -308,16 +266,41 @@ class Fold {
                         .fault);
   }
 
+  // A request that only its report made, and that a command would have refused.
+  void CheckReturnable(const v1::ReturnItem& item, const v1::OrderLine& line, absl::Time when) {
+    const v1::Order& order = *context_.order;
+    if (line.quantity_shipped() == 0) {
+      Find(v1::Finding::KIND_NOT_SHIPPED, when,
+           Cat("Order ", order.external_id(),
+               order.status() == v1::Order::STATUS_CANCELLED
+                   ? " was cancelled"
+                   : Cat(" has not shipped line ", line.line_id()),
+               ", so nothing of it can come back; import its orders or shipping report again, or "
+               "ask the buyer what they have."));
+      return;
+    }
+    const int64_t elsewhere =
+        UnitsInOtherReturns(context_.returns_of_order, state_.name(), line.line_id());
+    if (item.quantity_requested() <= line.quantity_shipped() - elsewhere) return;
+    Find(v1::Finding::KIND_EXCESS_QUANTITY, when,
+         Cat("The return asks for ", item.quantity_requested(), " units of ", item.sku(),
+             elsewhere > 0 ? "; with the order's other returns that is more than the "
+                           : " but the order shipped ",
+             line.quantity_shipped(), elsewhere > 0 ? " that were shipped." : "."));
+  }
+
   // The first word about the return.
   void Create(const v1::Return& asked) {
     *state_.mutable_requested_at() =
         asked.has_requested_at() ? asked.requested_at() : fact_.occurred_at();
     state_.set_requested_at_day_only(asked.requested_at_day_only());
-    state_.set_fulfillment(asked.fulfillment() != v1::FULFILLMENT_UNSPECIFIED ? asked.fulfillment()
-                           : context_.order != nullptr ? context_.order->fulfillment()
-                                                       : v1::FULFILLMENT_MFN);
-    state_.set_platform_managed(asked.platform_managed() ||
-                                state_.fulfillment() == v1::FULFILLMENT_AFN);
+    const v1::Fulfillment of_order =
+        context_.order == nullptr ? v1::FULFILLMENT_UNSPECIFIED : context_.order->fulfillment();
+    // What either side knows as the marketplace's is the marketplace's to decide.
+    const bool platform =
+        asked.fulfillment() == v1::FULFILLMENT_AFN || of_order == v1::FULFILLMENT_AFN;
+    state_.set_fulfillment(platform ? v1::FULFILLMENT_AFN : v1::FULFILLMENT_MFN);
+    state_.set_platform_managed(asked.platform_managed() || platform);
     state_.set_channel(asked.channel().empty() ? context_.channel.name() : asked.channel());
     if (state_.status() == v1::Return::STATUS_UNSPECIFIED) {
       state_.set_status(v1::Return::STATUS_REQUESTED);
@@ -327,6 +310,14 @@ class Fold {
       Find(v1::Finding::KIND_ORDER_UNKNOWN, requested_at,
            Cat("Order ", asked.order_external_id(),
                " has not been imported; import the orders report."));
+    }
+    if (asked.fulfillment() != v1::FULFILLMENT_UNSPECIFIED &&
+        of_order != v1::FULFILLMENT_UNSPECIFIED && asked.fulfillment() != of_order) {
+      const bool mfn = asked.fulfillment() == v1::FULFILLMENT_MFN;
+      Find(v1::Finding::KIND_FULFILLMENT_MISMATCH, requested_at,
+           Cat("The return is reported as fulfilled by the ", mfn ? "seller" : "marketplace",
+               " but order ", context_.order->external_id(), " by the ",
+               mfn ? "marketplace" : "seller", "; look at the marketplace."));
     }
     FillIn(asked);
     if (!state_.platform_managed() && state_.status() == v1::Return::STATUS_REQUESTED) {
@@ -354,7 +345,7 @@ class Fold {
     if (!state_.has_validity() && asked.has_validity()) {
       *state_.mutable_validity() = asked.validity();
     }
-    if (state_.return_method() == v1::RETURN_METHOD_UNSPECIFIED && IsApproved()) {
+    if (state_.return_method() == v1::RETURN_METHOD_UNSPECIFIED && IsApproved(state_)) {
       state_.set_return_method(asked.return_method());
     }
     if (!asked.platform_status().empty()) state_.set_platform_status(asked.platform_status());
@@ -379,11 +370,6 @@ class Fold {
   }
 
   // ---- decisions --------------------------------------------------------------------------
-
-  bool IsApproved() const {
-    return state_.decision().verdict() == v1::Decision::VERDICT_APPROVED ||
-           state_.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS;
-  }
 
   void Decide(v1::Decision::Verdict verdict, const v1::Actor& actor, absl::Time when,
               bool time_known) {
@@ -717,7 +703,7 @@ class Fold {
     const bool resolved = state_.status() == v1::Return::STATUS_RESOLVED;
     const bool returnless =
         state_.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS;
-    if (!IsApproved() || returnless || state_.status() == v1::Return::STATUS_CANCELLED) {
+    if (!IsApproved(state_) || returnless || state_.status() == v1::Return::STATUS_CANCELLED) {
       Find(v1::Finding::KIND_UNEXPECTED_RECEIPT, when,
            returnless ? "Units came although the buyer was to keep them."
                       : "Units came for a return that was not approved; decide what to do with "
@@ -764,11 +750,20 @@ class Fold {
     state_.set_short_reason(body.reason().empty() ? "NOT_GIVEN" : body.reason());
   }
 
+  // Photos may come after the inspection; everything else that it said stands.
+  static void AddEvidence(const v1::Inspection& reported, v1::Inspection* known) {
+    for (const std::string& photo : reported.evidence()) {
+      const auto& there = known->evidence();
+      if (std::find(there.begin(), there.end(), photo) == there.end()) known->add_evidence(photo);
+    }
+  }
+
   void Inspect(const v1::Inspection& reported, absl::Time when) {
-    for (const v1::Inspection& known : state_.inspections()) {
+    for (v1::Inspection& known : *state_.mutable_inspections()) {
       if ((!reported.inspection_id().empty() &&
            known.inspection_id() == reported.inspection_id()) ||
           (!reported.unit_id().empty() && known.unit_id() == reported.unit_id())) {
+        AddEvidence(reported, &known);
         return;
       }
     }
@@ -780,7 +775,7 @@ class Fold {
     if (!inspection->has_inspected_at()) {
       *inspection->mutable_inspected_at() = calendar::ToProto(when);
     }
-    if (IsInspectedWrong(reported.condition())) {
+    if (IsWrong(reported.condition())) {
       item->set_quantity_wrong(Plus(item->quantity_wrong(), reported.quantity()));
     } else if (IsInspectedGood(reported.condition())) {
       item->set_quantity_accepted(Plus(item->quantity_accepted(), reported.quantity()));
@@ -805,6 +800,11 @@ class Fold {
     if (state_.status() == v1::Return::STATUS_REJECTED ||
         state_.status() == v1::Return::STATUS_CANCELLED) {
       Contradiction("It was refunded");
+    }
+    if (body.has_asked()) {
+      Find(v1::Finding::KIND_AMOUNT_MISMATCH, at_,
+           Cat("The refund was to be ", money::Format(body.asked()), " but ",
+               money::Format(body.amount()), " was paid."));
     }
     const v1::Order* order = context_.order;
     if (order != nullptr && body.amount().minor_units() != 0) {
@@ -858,7 +858,7 @@ class Fold {
   // The fee that the marketplace keeps from the referral fee when it gives that back. An estimate
   // from the order: item and, where it goes back, shipping, without tax.
   void PostAdminFee(const v1::ReturnItem& item, int32_t units) {
-    const v1::OrderLine* line = OrderLineOf(item);
+    const v1::OrderLine* line = LineOf(item);
     if (line == nullptr || line->referral_bp() == 0 || line->quantity() < 1) return;
     const v1::Order& order = *context_.order;
     const int32_t done = std::min(item.quantity_refunded(), line->quantity());
@@ -869,11 +869,8 @@ class Fold {
     int64_t base = share(line->item_total().minor_units());
     if (order.tax_mode() == v1::TAX_MODE_INCLUSIVE) base -= share(line->tax_total().minor_units());
     if (!context_.policy.shipping_refund_by_fault() || SellerAnswers(item.fault())) {
-      const auto index = static_cast<size_t>(std::distance(
-          order.lines().begin(),
-          std::find_if(order.lines().begin(), order.lines().end(),
-                       [&](const v1::OrderLine& l) { return l.line_id() == line->line_id(); })));
-      base += share(ShippingByLine(order)[index]);
+      const int index = LineIndex(order, line->line_id());
+      base += share(ShippingByLine(order)[static_cast<size_t>(index)]);
     }
     const int64_t fee =
         RefundAdminFee(context_.policy, order.currency_code(), base, line->referral_bp());
@@ -917,6 +914,8 @@ class Fold {
       case v1::Return::STATUS_CLOSED:
         return;
       default:
+        // The clock asks once.
+        CancelDeadline(&state_, v1::Deadline::KIND_AUTO_CLOSE);
         Contradiction("It was closed");
     }
   }
@@ -936,8 +935,11 @@ class Fold {
   }
 
   void Expired() {
-    // A parcel that was scanned after all was quicker than the clock.
-    if (state_.status() != v1::Return::STATUS_APPROVED) return;
+    // A parcel that was scanned after all was quicker than the clock, which asks once.
+    if (state_.status() != v1::Return::STATUS_APPROVED) {
+      CancelDeadline(&state_, v1::Deadline::KIND_RETURN_BY);
+      return;
+    }
     state_.set_status(v1::Return::STATUS_EXPIRED);
     CancelAll();
     VoidUnused();
@@ -1011,7 +1013,7 @@ class Fold {
         state_.set_status(v1::Return::STATUS_REJECTED);
       } else if (state_.decision().verdict() == v1::Decision::VERDICT_REJECTED) {
         MeetDeadline(&state_, v1::Deadline::KIND_MANUAL_ACTION, at_);
-      } else if (IsApproved() &&
+      } else if (IsApproved(state_) &&
                  OpenDeadline(state_, v1::Deadline::KIND_MANUAL_ACTION) != nullptr) {
         Contradiction("The marketplace shows it as rejected");
       }
@@ -1034,16 +1036,15 @@ class Fold {
               snapshot.has_return_by() ? std::optional(snapshot.return_by()) : std::nullopt);
     }
     // A lagging snapshot of a rejected or withdrawn return moves nothing.
-    if (!IsApproved() || state_.status() == v1::Return::STATUS_CANCELLED) return;
+    if (!IsApproved(state_) || state_.status() == v1::Return::STATUS_CANCELLED) return;
     if (ShowsApproval(shown)) MeetDeadline(&state_, v1::Deadline::KIND_MANUAL_ACTION, at_);
     MoveForward(body, shown);
   }
 
   void MoveForward(const v1::ReturnReported& body, Status shown) {
-    if (shown == v1::Return::STATUS_IN_TRANSIT) OnItsWayBySnapshot();
-    if (shown == v1::Return::STATUS_LOST && AwaitsParcel(state_.status())) {
-      state_.set_status(v1::Return::STATUS_LOST);
-    }
+    const bool lost = shown == v1::Return::STATUS_LOST;
+    if (shown == v1::Return::STATUS_IN_TRANSIT || lost) OnItsWayBySnapshot();
+    if (lost && AwaitsParcel(state_.status())) state_.set_status(v1::Return::STATUS_LOST);
     if (body.has_delivered_at() && shown != v1::Return::STATUS_CLOSED) {
       const bool late = state_.late();
       for (v1::ReturnLabel& label : *state_.mutable_labels()) {

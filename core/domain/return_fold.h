@@ -7,6 +7,7 @@
 // one by one: the result is the same as folding all of them.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,11 +20,13 @@
 
 namespace aftersales {
 
-// What a fold needs besides the facts. `order` is null while it has not been imported.
+// What a fold needs besides the facts. `order` is null while it has not been imported;
+// `returns_of_order` may contain the return itself.
 struct FoldContext {
   const v1::Channel& channel;
   const v1::Policy& policy;
   const v1::Order* order = nullptr;
+  std::span<const v1::Return> returns_of_order = {};
 };
 
 // Where a fact stands in the order of its return: compare as strings.

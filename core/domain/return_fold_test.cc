@@ -591,12 +591,12 @@ TEST_F(ReturnFoldProperties, InvariantsHoldWhateverComes) {
       EXPECT_NE(state.status(), v1::Return::STATUS_CLOSED);
       EXPECT_NE(state.status(), v1::Return::STATUS_CANCELLED);
     }
-    std::set<std::tuple<int, int64_t, int32_t>> findings;
+    std::set<std::tuple<int, std::string, int64_t, int32_t>> findings;
     for (const v1::Finding& finding : state.findings()) {
-      EXPECT_TRUE(
-          findings
-              .insert({finding.kind(), finding.found_at().seconds(), finding.found_at().nanos()})
-              .second);
+      EXPECT_TRUE(findings
+                      .insert({finding.kind(), finding.message(), finding.found_at().seconds(),
+                               finding.found_at().nanos()})
+                      .second);
     }
     int live = 0;
     for (const v1::ReturnLabel& label : state.labels()) {

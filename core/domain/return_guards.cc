@@ -10,6 +10,7 @@
 #include "core/domain/reasons.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/return_fold.h"
+#include "core/domain/return_items.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -21,19 +22,13 @@ constexpr int32_t kMaxUnits = 1'000'000;
 constexpr size_t kMaxReasonCode = 64;
 constexpr size_t kMaxReason = 500;
 constexpr size_t kMaxText = 2000;
-// How far a caller's clock may run ahead of the host's.
-constexpr absl::Duration kClockSkew = absl::Minutes(5);
-
-std::string StatusText(v1::Return::Status status) {
-  std::string text = v1::Return::Status_Name(status);
-  constexpr std::string_view kPrefix = "STATUS_";
-  return text.substr(text.rfind(kPrefix, 0) == 0 ? kPrefix.size() : 0);
-}
+// How far the clock of a caller, or the day of a place, may be ahead of the host's.
+constexpr absl::Duration kAheadMax = absl::Hours(24);
 
 absl::Status InvalidState(const v1::Return& state, std::string_view what) {
   return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
-                Cat("the return is ", StatusText(state.status()), "; ", what))
-      .With("status", StatusText(state.status()));
+                Cat("the return is ", StatusName(state.status()), "; ", what))
+      .With("status", StatusName(state.status()));
 }
 
 absl::Status PlatformManaged() {
@@ -55,24 +50,19 @@ absl::Status CheckReason(std::string_view reason, std::string_view field, size_t
   return CheckText(reason, field, limit);
 }
 
+// `OUT_OF_WINDOW`, not a sentence.
+bool IsCode(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
 absl::Status BadQuantity(std::string_view field, int32_t quantity, int64_t most) {
   return InvalidField(field, "BAD_QUANTITY", Cat(field, " is ", quantity, "; give 1 to ", most));
 }
 
 absl::Status LineUnknown(std::string_view field, std::string_view line, std::string_view of) {
   return InvalidField(field, "LINE_UNKNOWN", Cat(of, " has no line `", line.substr(0, 128), "`"));
-}
-
-// The item that a line id names; the only one when it names none.
-const v1::ReturnItem* FindItem(const v1::Return& state, std::string_view line_id) {
-  if (line_id.empty()) return state.items_size() == 1 ? &state.items(0) : nullptr;
-  for (const v1::ReturnItem& item : state.items()) {
-    if (item.line_id() == line_id) return &item;
-  }
-  for (const v1::ReturnItem& item : state.items()) {
-    if (item.sku() == line_id || item.external_item_id() == line_id) return &item;
-  }
-  return nullptr;
 }
 
 const v1::OrderLine* ResolveLine(const v1::Order& order, const v1::ReturnItem& item) {
@@ -92,27 +82,6 @@ const v1::OrderLine* ResolveLine(const v1::Order& order, const v1::ReturnItem& i
   }
   if (found != nullptr && !item.sku().empty() && item.sku() != found->sku()) return nullptr;
   return found;
-}
-
-bool GivesUnitsBack(v1::Return::Status status) {
-  return status == v1::Return::STATUS_REJECTED || status == v1::Return::STATUS_CANCELLED ||
-         status == v1::Return::STATUS_EXPIRED;
-}
-
-int64_t UnitsInReturns(std::span<const v1::Return> returns, const v1::OrderLine& line,
-                       std::string_view except) {
-  int64_t units = 0;
-  for (const v1::Return& other : returns) {
-    if (GivesUnitsBack(other.status()) || (!except.empty() && other.name() == except)) continue;
-    for (const v1::ReturnItem& item : other.items()) {
-      if (item.line_id() != line.line_id()) continue;
-      const int32_t live = other.decision().verdict() == v1::Decision::VERDICT_UNSPECIFIED
-                               ? item.quantity_requested()
-                               : item.quantity_approved();
-      units += std::max(0, live - item.quantity_missing());
-    }
-  }
-  return units;
 }
 
 absl::Status CheckDecidable(const v1::Return& state, v1::Role role) {
@@ -141,6 +110,59 @@ v1::Validity ValidityOf(const v1::Order& order, const v1::Policy& policy, absl::
   return validity;
 }
 
+// Units of a line that were shipped, less those that the order's other returns have a claim to.
+int64_t Returnable(const v1::OrderLine& line, std::span<const v1::Return> returns_of_order,
+                   std::string_view own) {
+  return std::max<int64_t>(
+      0, line.quantity_shipped() - UnitsInOtherReturns(returns_of_order, own, line.line_id()));
+}
+
+absl::Status NotShipped(const v1::Order& order, const v1::OrderLine& line, std::string_view field) {
+  return Refuse(absl::StatusCode::kFailedPrecondition, "NOT_SHIPPED",
+                Cat("line ", line.line_id(), " of order ", order.external_id(),
+                    " has not been shipped; only shipped units can be returned"))
+      .Field(field, "name a shipped line, or import the report that says that it was shipped")
+      .With("shipped", 0);
+}
+
+absl::Status ExceedsReturnable(const v1::OrderLine& line, std::string_view field, int64_t wanted,
+                               int64_t returnable) {
+  return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_RETURNABLE",
+                Cat("line ", line.line_id(), " has ", returnable, " units left to return, not ",
+                    wanted))
+      .Field(field, Cat("give at most ", returnable))
+      .With("returnable", returnable);
+}
+
+// A request that only a report made was checked by nobody before it is decided.
+absl::Status CheckUnits(const v1::Return& state, const Deciding& deciding,
+                        const v1::ReturnItem& item, int64_t units, std::string_view field) {
+  if (deciding.order == nullptr || deciding.role == v1::ROLE_PLATFORM) return absl::OkStatus();
+  const v1::OrderLine* line = OrderLineOf(*deciding.order, item);
+  if (line == nullptr) return absl::OkStatus();
+  if (line->quantity_shipped() == 0) return NotShipped(*deciding.order, *line, field);
+  const int64_t returnable = Returnable(*line, deciding.returns_of_order, state.name());
+  if (units > returnable) return ExceedsReturnable(*line, field, units, returnable);
+  return absl::OkStatus();
+}
+
+absl::Status CheckAllUnits(const v1::Return& state, const Deciding& deciding,
+                           std::string_view field) {
+  for (const v1::ReturnItem& item : state.items()) {
+    absl::Status s = CheckUnits(state, deciding, item, item.quantity_requested(), field);
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Exists(std::string_view reason, std::string_view what, std::string_view field,
+                    std::string_view id) {
+  return Refuse(absl::StatusCode::kAlreadyExists, reason,
+                Cat("the return has another ", what, " `", id.substr(0, 128),
+                    "`; give a new one an id of its own, or none"))
+      .Field(field, "an id that is not taken");
+}
+
 int64_t InspectedUnits(const v1::Return& state, std::string_view line_id) {
   int64_t units = 0;
   for (const v1::Inspection& inspection : state.inspections()) {
@@ -162,11 +184,6 @@ v1::Disposition DefaultDisposition(v1::Condition condition) {
     default:
       return v1::DISPOSITION_REFURBISH;
   }
-}
-
-bool IsLive(v1::ReturnLabel::State state) {
-  return state != v1::ReturnLabel::STATE_FAILED && state != v1::ReturnLabel::STATE_VOIDED &&
-         state != v1::ReturnLabel::STATE_UNSPECIFIED;
 }
 
 v1::ReturnLabel::Payer PayerByFault(const v1::Return& state) {
@@ -211,21 +228,11 @@ absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl:
       return InvalidField(Cat(field, ".line_id"), "DUPLICATE_LINE",
                           Cat("line `", line->line_id(), "` is named twice; give its units once"));
     }
-    if (line->quantity_shipped() == 0) {
-      return Refuse(absl::StatusCode::kFailedPrecondition, "NOT_SHIPPED",
-                    Cat("line ", line->line_id(), " of order ", order.external_id(),
-                        " has not been shipped; only shipped units can be returned"))
-          .Field(Cat(field, ".line_id"), "name a shipped line")
-          .With("shipped", 0);
-    }
-    const int64_t returnable = std::max<int64_t>(
-        0, line->quantity_shipped() - UnitsInReturns(returns_of_order, *line, request->name()));
+    if (line->quantity_shipped() == 0) return NotShipped(order, *line, Cat(field, ".line_id"));
+    const int64_t returnable = Returnable(*line, returns_of_order, request->name());
     if (item->quantity_requested() > returnable) {
-      return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_RETURNABLE",
-                    Cat("line ", line->line_id(), " has ", returnable,
-                        " units left to return, not ", item->quantity_requested()))
-          .Field(Cat(field, ".quantity_requested"), Cat("give at most ", returnable))
-          .With("returnable", returnable);
+      return ExceedsReturnable(*line, Cat(field, ".quantity_requested"), item->quantity_requested(),
+                               returnable);
     }
     item->set_line_id(line->line_id());
     item->set_sku(line->sku());
@@ -236,10 +243,20 @@ absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl:
 
   if (!request->has_requested_at()) *request->mutable_requested_at() = calendar::ToProto(now);
   const absl::Time requested_at = calendar::FromProto(request->requested_at());
-  if (requested_at > now + kClockSkew) {
-    return InvalidField("return_resource.requested_at", "BAD_TIME",
+  if (requested_at > now + kAheadMax) {
+    return InvalidField("return_resource.requested_at", "IN_THE_FUTURE",
                         Cat("requested_at ", calendar::InstantText(requested_at),
-                            " lies in the future; it is ", calendar::InstantText(now)));
+                            " is more than a day ahead; it is ", calendar::InstantText(now)));
+  }
+  if (order.has_placed_at() && requested_at < calendar::FromProto(order.placed_at())) {
+    return InvalidField("return_resource.requested_at", "BEFORE_ORDER",
+                        Cat("requested_at ", calendar::InstantText(requested_at),
+                            " is before the order was placed, ",
+                            calendar::InstantText(calendar::FromProto(order.placed_at()))));
+  }
+  if (!request->channel().empty() && request->channel() != order.channel()) {
+    return InvalidField("return_resource.channel", "BAD_NAME",
+                        Cat("the order is of ", order.channel(), "; leave the channel out"));
   }
   request->set_order(order.name());
   request->set_order_external_id(order.external_id());
@@ -252,11 +269,9 @@ absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl:
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const v1::Channel& channel,
-                                                const v1::Policy& policy, v1::Role role,
-                                                const v1::ApproveReturnRequest& request,
-                                                absl::Time now) {
-  absl::Status decidable = CheckDecidable(state, role);
+absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const Deciding& deciding,
+                                                const v1::ApproveReturnRequest& request) {
+  absl::Status decidable = CheckDecidable(state, deciding.role);
   if (!decidable.ok()) return decidable;
   v1::ReturnApproved fact;
   fact.set_return_method(request.return_method() == v1::RETURN_METHOD_UNSPECIFIED
@@ -266,7 +281,7 @@ absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const v
     return InvalidField("return_method", "BAD_RETURN_METHOD",
                         "with this method nothing comes back; use ApproveReturnless");
   }
-  for (const v1::ReturnAddress& address : channel.return_addresses()) {
+  for (const v1::ReturnAddress& address : deciding.channel.return_addresses()) {
     const bool wanted =
         request.return_address_id().empty() || request.return_address_id() == address.address_id();
     if (wanted && address.state() == v1::ReturnAddress::STATE_APPROVED) {
@@ -300,18 +315,31 @@ absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const v
     v1::Receipt::Line* approved = fact.add_lines();
     approved->set_line_id(item->line_id());
     approved->set_quantity(line.quantity());
+    if (absl::Status s =
+            CheckUnits(state, deciding, *item, line.quantity(), Cat("lines[", i, "].quantity"));
+        !s.ok()) {
+      return s;
+    }
   }
-  *fact.mutable_return_by() = calendar::ToProto(now + absl::Hours(24) * policy.return_by_days());
+  if (request.lines().empty()) {
+    absl::Status units = CheckAllUnits(state, deciding, "lines");
+    if (!units.ok()) return units;
+  }
+  *fact.mutable_return_by() =
+      calendar::ToProto(deciding.now + absl::Hours(24) * deciding.policy.return_by_days());
   return fact;
 }
 
 absl::StatusOr<v1::ReturnApproved> CheckApproveReturnless(
-    const v1::Return& state, const v1::Order* order, const v1::Channel& channel,
-    const v1::Policy& policy, v1::Role role, const v1::ApproveReturnlessRequest& request) {
+    const v1::Return& state, const Deciding& deciding,
+    const v1::ApproveReturnlessRequest& request) {
+  const auto& [channel, policy, role, now, order, returns_of_order] = deciding;
   absl::Status decidable = CheckDecidable(state, role);
   if (!decidable.ok()) return decidable;
   absl::Status text = CheckText(request.override_reason(), "override_reason", kMaxReason);
   if (!text.ok()) return text;
+  absl::Status units = CheckAllUnits(state, deciding, "name");
+  if (!units.ok()) return units;
 
   ReturnlessCase the_case;
   the_case.brand_registered = channel.brand_registered();
@@ -355,6 +383,11 @@ absl::StatusOr<v1::ReturnRejected> CheckReject(const v1::Return& state, v1::Role
   if (!decidable.ok()) return decidable;
   absl::Status reason = CheckReason(request.reason_code(), "reason_code", kMaxReasonCode);
   if (!reason.ok()) return reason;
+  if (!IsCode(request.reason_code())) {
+    return InvalidField("reason_code", "BAD_CODE",
+                        "a code has capitals, digits and underscores, such as OUT_OF_WINDOW; what "
+                        "the buyer is told goes into text");
+  }
   absl::Status text = CheckText(request.text(), "text", kMaxText);
   if (!text.ok()) return text;
   absl::Status override_text = CheckText(request.override_reason(), "override_reason", kMaxReason);
@@ -468,6 +501,13 @@ absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Rece
       added->set_quantity(expected - item.quantity_received());
     }
   }
+  if (const v1::Receipt* known = FindReceipt(state, receipt.receipt_id()); known != nullptr) {
+    // Sent again, it changes nothing; what the caller left out was filled in the first time.
+    if (receipt.lines_size() == 0) *checked.mutable_lines() = known->lines();
+    if (!receipt.has_received_at()) *checked.mutable_received_at() = known->received_at();
+    if (checked.SerializeAsString() == known->SerializeAsString()) return checked;
+    return Exists("RECEIPT_EXISTS", "receipt", "receipt.receipt_id", receipt.receipt_id());
+  }
   if (checked.lines_size() == 0) {
     return InvalidField("receipt.lines", "MISSING_FIELD",
                         "all approved units were received; name the lines that came on top");
@@ -511,15 +551,26 @@ absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
   if (inspection.quantity() < 1 || inspection.quantity() > kMaxUnits) {
     return BadQuantity(Cat(field, ".quantity"), inspection.quantity(), kMaxUnits);
   }
+  if (const v1::Inspection* known = FindInspection(state, inspection.inspection_id());
+      known != nullptr) {
+    // Sent again, it only brings more photos; what the caller leaves out stays as it is.
+    v1::Inspection again = *known;
+    again.MergeFrom(inspection);
+    again.set_line_id(item->line_id());
+    *again.mutable_evidence() = known->evidence();
+    if (again.SerializeAsString() != known->SerializeAsString()) {
+      return Exists("INSPECTION_EXISTS", "inspection", Cat(field, ".inspection_id"),
+                    inspection.inspection_id());
+    }
+    again.clear_evidence();
+    for (const std::string& photo : inspection.evidence()) {
+      const auto& there = known->evidence();
+      if (std::find(there.begin(), there.end(), photo) == there.end()) again.add_evidence(photo);
+    }
+    return again;
+  }
   if (checked.disposition() == v1::DISPOSITION_UNSPECIFIED) {
     checked.set_disposition(DefaultDisposition(inspection.condition()));
-  }
-  // The same inspection sent again changes nothing.
-  for (const v1::Inspection& known : state.inspections()) {
-    if (!inspection.inspection_id().empty() &&
-        known.inspection_id() == inspection.inspection_id()) {
-      return checked;
-    }
   }
   const int64_t left = item->quantity_received() - InspectedUnits(state, item->line_id());
   if (inspection.quantity() > left) {

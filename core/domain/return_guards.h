@@ -22,21 +22,30 @@ namespace aftersales {
 // caller may leave out (line ids and SKUs from each other, fault, fulfillment, order_external_id,
 // channel, validity). FAILED_PRECONDITION `NOT_SHIPPED`, `QUANTITY_EXCEEDS_RETURNABLE` (with
 // `returnable`); INVALID_ARGUMENT `REASON_REQUIRED`, `LINE_UNKNOWN`, `BAD_QUANTITY`,
-// `DUPLICATE_LINE`; Returns that are rejected, cancelled or expired
-// give their units back. `zone` is the marketplace's: the return window is counted in its days.
-// A request for which no delivery date is known counts as inside the policy.
+// `DUPLICATE_LINE`, `IN_THE_FUTURE`, `BEFORE_ORDER`, `BAD_NAME` (another channel than the order's).
+// Returns that are rejected, cancelled or expired give their units back. `zone` is the
+// marketplace's: the return window is counted in its days. A request for which no delivery date is
+// known counts as inside the policy.
 absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl::Time now,
                          std::span<const v1::Return> returns_of_order, v1::Return* request,
                          absl::TimeZone zone = absl::UTCTimeZone());
 
-// Fills in the address and the return_by instant and checks; answers the fact to record.
-absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const v1::Channel& channel,
-                                                const v1::Policy& policy, v1::Role role,
-                                                const v1::ApproveReturnRequest& request,
-                                                absl::Time now);
+// Who approves a request, and what it is seen against. `order` is null while it is not imported;
+// `returns_of_order` may contain the return itself.
+struct Deciding {
+  const v1::Channel& channel;
+  const v1::Policy& policy;
+  v1::Role role;
+  absl::Time now;
+  const v1::Order* order = nullptr;
+  std::span<const v1::Return> returns_of_order = {};
+};
+// Fills in the address and the return_by instant and checks; answers the fact to record. The
+// units are checked as in CheckCreate, which a request of a report has not been through.
+absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const Deciding& deciding,
+                                                const v1::ApproveReturnRequest& request);
 absl::StatusOr<v1::ReturnApproved> CheckApproveReturnless(
-    const v1::Return& state, const v1::Order* order, const v1::Channel& channel,
-    const v1::Policy& policy, v1::Role role, const v1::ApproveReturnlessRequest& request);
+    const v1::Return& state, const Deciding& deciding, const v1::ApproveReturnlessRequest& request);
 absl::StatusOr<v1::ReturnRejected> CheckReject(const v1::Return& state, v1::Role role,
                                                const v1::RejectReturnRequest& request);
 absl::Status CheckCancel(const v1::Return& state);
@@ -44,10 +53,13 @@ absl::Status CheckReopen(const v1::Return& state, std::string_view reason);
 // Answers the label to record: ISSUED with the caller's number, or REQUESTED without one.
 absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
                                                 const v1::IssueReturnLabelRequest& request);
-// Fills in the lines (all approved units not yet received) and checks their form.
+// Fills in the lines (all approved units not yet received) and checks their form. The same receipt
+// again is answered as it is known; ALREADY_EXISTS `RECEIPT_EXISTS` for another one under its id.
 absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt);
 absl::Status CheckCloseShort(const v1::Return& state, std::string_view reason);
-// Fills in the disposition and checks against what was received and already inspected.
+// Fills in the disposition and checks against what was received and already inspected. One that is
+// known is answered with the evidence that is new, if any; ALREADY_EXISTS `INSPECTION_EXISTS` for
+// another one under its id.
 absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
                                                const v1::Inspection& inspection,
                                                std::string_view field);

@@ -36,6 +36,7 @@ class Guards : public testing::Test {
                                               : v1::Decision::VERDICT_APPROVED);
     return state;
   }
+  Deciding By(v1::Role role) { return {channel_, policy_, role, now_, &order_, others_}; }
   std::string Create(v1::Return asked, std::vector<v1::Return> others = {}) {
     return ReasonOf(CheckCreate(order_, policy_, now_, others, &asked));
   }
@@ -44,6 +45,7 @@ class Guards : public testing::Test {
   v1::Channel channel_ = testing_util::UsChannel();
   v1::Order order_ = testing_util::UsOrder(3);
   v1::Policy policy_ = *FindPolicy("seed");
+  std::vector<v1::Return> others_;
 };
 
 TEST_F(Guards, CreateFillsInWhatFollowsFromTheOrder) {
@@ -87,8 +89,16 @@ TEST_F(Guards, CreateRefusesWhatCannotBeReturned) {
   *asked.add_items() = asked.items(0);
   EXPECT_EQ(Create(asked), "DUPLICATE_LINE");
   asked = Asked();
-  *asked.mutable_requested_at() = calendar::ToProto(now_ + absl::Hours(1));
-  EXPECT_EQ(Create(asked), "BAD_TIME");
+  *asked.mutable_requested_at() = calendar::ToProto(now_ + absl::Hours(24));
+  EXPECT_EQ(Create(asked), "");
+  *asked.mutable_requested_at() = calendar::ToProto(now_ + absl::Hours(24) + absl::Seconds(1));
+  EXPECT_EQ(Create(asked), "IN_THE_FUTURE");
+  *asked.mutable_requested_at() =
+      calendar::ToProto(calendar::FromProto(order_.placed_at()) - absl::Seconds(1));
+  EXPECT_EQ(Create(asked), "BEFORE_ORDER");
+  asked = Asked();
+  asked.set_channel("sellers/acme/channels/de");
+  EXPECT_EQ(Create(asked), "BAD_NAME");
   order_.mutable_lines(0)->set_quantity_shipped(0);
   EXPECT_EQ(Create(Asked()), "NOT_SHIPPED");
 }
@@ -107,14 +117,14 @@ TEST_F(Guards, CreateCountsWhatOtherReturnsTook) {
 TEST_F(Guards, ApproveNeedsAnOpenReturnAndAnApprovedAddress) {
   const v1::Return open = InState(v1::Return::STATUS_REQUESTED);
   v1::ApproveReturnRequest request;
-  const auto fact = CheckApprove(open, channel_, policy_, v1::ROLE_OPERATOR, request, now_);
+  const auto fact = CheckApprove(open, By(v1::ROLE_OPERATOR), request);
   ASSERT_TRUE(fact.ok());
   EXPECT_EQ(fact->return_method(), v1::RETURN_METHOD_MERCHANT_LABEL);
   EXPECT_EQ(fact->return_address_id(), "dallas");
   EXPECT_EQ(calendar::FromProto(fact->return_by()), now_ + absl::Hours(24 * 30));
 
   const auto reason = [&](const v1::Return& state, v1::Role role = v1::ROLE_OPERATOR) {
-    return ReasonOf(CheckApprove(state, channel_, policy_, role, request, now_).status());
+    return ReasonOf(CheckApprove(state, By(role), request).status());
   };
   EXPECT_EQ(reason(InState(v1::Return::STATUS_APPROVED)), "INVALID_STATE");
   v1::Return fba = open;
@@ -137,13 +147,42 @@ TEST_F(Guards, ApproveNeedsAnOpenReturnAndAnApprovedAddress) {
   EXPECT_EQ(reason(open), "RETURN_ADDRESS_REQUIRED");
 }
 
+TEST_F(Guards, ApproveChecksTheUnitsOfAReportedRequest) {
+  const v1::Return open = InState(v1::Return::STATUS_REQUESTED, 2);
+  v1::ApproveReturnRequest request;
+  const auto reason = [&](v1::Role role = v1::ROLE_OPERATOR) {
+    return ReasonOf(CheckApprove(open, By(role), request).status());
+  };
+  const auto returnless = [&] {
+    return ReasonOf(CheckApproveReturnless(open, By(v1::ROLE_MANAGER), {}).status());
+  };
+  v1::Return other = InState(v1::Return::STATUS_APPROVED, 2);
+  other.set_name("sellers/acme/returns/ret_0");
+  others_ = {other, open};
+  EXPECT_EQ(reason(), "QUANTITY_EXCEEDS_RETURNABLE");
+  EXPECT_EQ(returnless(), "QUANTITY_EXCEEDS_RETURNABLE");
+  // One of the two may still be approved, and what the marketplace decided stands.
+  request.add_lines()->set_line_id("L1");
+  request.mutable_lines(0)->set_quantity(1);
+  EXPECT_EQ(reason(), "");
+  request.clear_lines();
+  EXPECT_EQ(reason(v1::ROLE_PLATFORM), "");
+  // A request that was made later waits for this one, unless it is approved already.
+  others_[0].set_name("sellers/acme/returns/ret_2");
+  EXPECT_EQ(reason(), "QUANTITY_EXCEEDS_RETURNABLE");
+  others_[0].mutable_decision()->clear_verdict();
+  EXPECT_EQ(reason(), "");
+  others_.clear();
+  order_.mutable_lines(0)->set_quantity_shipped(0);
+  EXPECT_EQ(reason(), "NOT_SHIPPED");
+  EXPECT_EQ(returnless(), "NOT_SHIPPED");
+}
+
 TEST_F(Guards, ReturnlessGoesByThePolicyAndAManagerMayOverride) {
   *order_.mutable_lines(0)->mutable_item_total() = money::Make(3 * 999, "USD");
   const v1::Return open = InState(v1::Return::STATUS_REQUESTED);
   v1::ApproveReturnlessRequest request;
-  const auto check = [&](v1::Role role) {
-    return CheckApproveReturnless(open, &order_, channel_, policy_, role, request);
-  };
+  const auto check = [&](v1::Role role) { return CheckApproveReturnless(open, By(role), request); };
   EXPECT_EQ(ReasonOf(check(v1::ROLE_OPERATOR).status()), "RETURNLESS_NOT_ALLOWED");
   channel_.set_brand_registered(true);
   EXPECT_TRUE(check(v1::ROLE_OPERATOR).ok());
@@ -162,6 +201,10 @@ TEST_F(Guards, RejectingInsideThePolicyTakesAManager) {
     return ReasonOf(CheckReject(open, role, request).status());
   };
   EXPECT_EQ(reason(v1::ROLE_OPERATOR), "REASON_REQUIRED");
+  for (const char* sentence : {"too late", "out_of_window", "ZU_SP\xC3\x84T"}) {
+    request.set_reason_code(sentence);
+    EXPECT_EQ(reason(v1::ROLE_OPERATOR), "BAD_CODE") << sentence;
+  }
   request.set_reason_code("OUT_OF_WINDOW");
   EXPECT_EQ(reason(v1::ROLE_OPERATOR), "");
   open.mutable_validity()->set_in_policy(true);
@@ -227,6 +270,24 @@ TEST_F(Guards, AReceiptDefaultsToWhatIsStillToCome) {
   EXPECT_EQ(ReasonOf(CheckReceipt(state, v1::Receipt()).status()), "MISSING_FIELD");
 }
 
+TEST_F(Guards, AReceiptComesTwiceButNeverAsAnotherOne) {
+  v1::Return state = InState(v1::Return::STATUS_APPROVED, 3);
+  v1::Receipt receipt;
+  receipt.set_receipt_id("r1");
+  receipt.add_lines()->set_quantity(2);
+  v1::Receipt known = *CheckReceipt(state, receipt);
+  *known.mutable_received_at() = calendar::ToProto(now_);
+  *state.add_receipts() = known;
+  state.mutable_items(0)->set_quantity_received(2);
+  EXPECT_EQ(CheckReceipt(state, receipt)->SerializeAsString(), known.SerializeAsString());
+  receipt.clear_lines();
+  EXPECT_EQ(CheckReceipt(state, receipt)->SerializeAsString(), known.SerializeAsString());
+  receipt.add_lines()->set_quantity(1);
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt).status()), "RECEIPT_EXISTS");
+  receipt.set_receipt_id("r2");
+  EXPECT_TRUE(CheckReceipt(state, receipt).ok());
+}
+
 TEST_F(Guards, AnInspectionNeedsReceivedUnits) {
   v1::Return state = InState(v1::Return::STATUS_RECEIVED, 2);
   state.mutable_items(0)->set_quantity_received(2);
@@ -239,7 +300,13 @@ TEST_F(Guards, AnInspectionNeedsReceivedUnits) {
   ASSERT_TRUE(checked.ok());
   EXPECT_EQ(checked->disposition(), v1::DISPOSITION_QUARANTINE);
   *state.add_inspections() = *checked;
-  EXPECT_TRUE(CheckInspection(state, inspection, "i").ok()) << "the same one again";
+  EXPECT_EQ(CheckInspection(state, inspection, "i")->evidence_size(), 0) << "the same one again";
+  inspection.add_evidence("photo-1");
+  state.mutable_inspections(0)->add_evidence("photo-0");
+  EXPECT_EQ(CheckInspection(state, inspection, "i")->evidence(0), "photo-1") << "only what is new";
+  inspection.set_condition(v1::CONDITION_NEW);
+  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, "i").status()), "INSPECTION_EXISTS");
+  inspection.set_condition(v1::CONDITION_WRONG_ITEM);
   inspection.set_inspection_id("i2");
   inspection.set_quantity(1);
   EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, "i").status()), "NOT_RECEIVED");

@@ -23,6 +23,17 @@ absl::Status CheckPlugin(const Command& c, std::string_view id, v1::Plugin::Kind
                           "`; there are: ", known.empty() ? "none" : known));
 }
 
+// Takes a figure in place of the one that was reported before; what a report leaves out stays, and
+// so does a figure of a later window.
+void PutReportedMetric(const v1::Metric& metric, v1::Channel* channel) {
+  for (v1::Metric& known : *channel->mutable_reported_metrics()) {
+    if (known.kind() != metric.kind() || known.fulfillment() != metric.fulfillment()) continue;
+    if (metric.window_end() >= known.window_end()) known = metric;
+    return;
+  }
+  *channel->add_reported_metrics() = metric;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Channel> BindChannel(Command& c, const v1::BindChannelRequest& request) {
@@ -127,10 +138,15 @@ absl::StatusOr<Change> StoreAccountHealth(Command& c, const ChannelInfo& info,
                                           const plugin::v1::AccountHealth& health) {
   v1::Channel channel = info.channel;
   if (!health.marketplace_id().empty() && health.marketplace_id() != channel.marketplace_id()) {
-    return Change::kUnchanged;  // the report covers the seller's other marketplaces too
+    const Marketplace* other = FindMarketplace(health.marketplace_id());
+    return InvalidField(
+        "marketplace_id", "OTHER_MARKETPLACE",
+        Cat("the figures are of ", other == nullptr ? "another marketplace" : other->display_name,
+            " (", health.marketplace_id().substr(0, 32), "), the channel is of ",
+            channel.marketplace_id(), "; import them into the channel of theirs"));
   }
   if (!health.platform_status().empty()) channel.set_platform_status(health.platform_status());
-  if (health.metrics_size() > 0) *channel.mutable_reported_metrics() = health.metrics();
+  for (const v1::Metric& metric : health.metrics()) PutReportedMetric(metric, &channel);
   if (channel.SerializeAsString() == info.channel.SerializeAsString()) return Change::kUnchanged;
   const bool status_moved = channel.platform_status() != info.channel.platform_status();
   channel.set_etag(NextEtag(channel.etag()));

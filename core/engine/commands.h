@@ -30,15 +30,23 @@ absl::StatusOr<Change> StoreAccountHealth(Command& c, const ChannelInfo& channel
 absl::StatusOr<v1::Order> UpsertOrder(Command& c, const v1::UpsertOrderRequest& request);
 absl::StatusOr<v1::BatchUpsertOrdersResponse> BatchUpsertOrders(
     Command& c, const v1::BatchUpsertOrdersRequest& request);
-// A row of a report: an order with one line.
+// A row of a report: an order with one line, which has `same_line_count` lines of its SKU before
+// it.
 absl::StatusOr<Change> StoreReportedOrder(Command& c, const ChannelInfo& channel,
-                                          const v1::Order& reported);
+                                          const v1::Order& reported, int same_line_count);
 
 // shipment_commands.cc
 // `shipment.verdict` must be filled in by the caller: judging calls plugins, which a transaction
 // must not wait for.
 absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& shipment,
                                            std::string_view etag, Change* change);
+// Parcels may be stored before their order, as if the seller had shipped it. Puts them right once
+// the order says who did: their order, and the metrics that they count in. To be called after an
+// order was stored; `before` is null for a new one.
+void AdoptShipments(Command& c, const ChannelInfo& channel, const v1::Order* before,
+                    const v1::Order& order);
+// What a stored parcel says that its order contradicts, as a sentence for people; empty if nothing.
+std::string ContradictionOf(Command& c, const ChannelInfo& channel, const v1::Shipment& shipment);
 
 // return_commands.cc
 absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnRequest& request);
@@ -57,6 +65,9 @@ absl::StatusOr<v1::Return> CloseReturn(Command& c, const v1::CloseReturnRequest&
 absl::StatusOr<Change> StoreReportedReturn(Command& c, const ChannelInfo& channel,
                                            const v1::Return& snapshot, v1::Return::Status status,
                                            const google::protobuf::Timestamp* delivered_at);
+// What tells one decision on a return from another: the premise of the effect that repeats it at
+// the marketplace.
+std::string PremiseOf(const v1::Decision& decision);
 // What the clock does on a return whose clock deadline has come.
 absl::Status RunClockOnReturn(Command& c, std::string_view id);
 

@@ -38,19 +38,15 @@ v1::Ratio Value(store::Reader& store, std::string_view seller, const ChannelInfo
       value.set_denominator(sum(Counter::kParcels, first, last));
       break;
     case v1::Metric::KIND_RESP: {
-      // Answers may come before they are due, at most the response time ahead.
-      const int32_t ahead = last + 3;
-      const int64_t in_time = sum(Counter::kAnsweredInTime, first, ahead);
-      const int64_t late = sum(Counter::kAnsweredLate, first, ahead);
+      const int32_t answered = calendar::DayNumber(window.last_answered);
+      const int64_t in_time = sum(Counter::kAnsweredInTime, first, answered);
+      const int64_t late = sum(Counter::kAnsweredLate, first, answered);
       // What is open and past due: whole days from the counters, today's part by count.
-      const absl::CivilDay utc_day = calendar::LocalDay(now, absl::UTCTimeZone());
-      const int32_t today = calendar::DayNumber(utc_day);
-      const int64_t open =
-          sum(Counter::kUnanswered, first, std::min(last, today - 1)) +
-          store.CountUnansweredBefore(
-              seller, channel.id,
-              absl::ToUnixMicros(calendar::StartOfDay(utc_day, absl::UTCTimeZone())),
-              absl::ToUnixMicros(now));
+      const int32_t today = calendar::DayNumber(calendar::LocalDay(now, absl::UTCTimeZone()));
+      int64_t open = sum(Counter::kUnanswered, first, std::min(last, today - 1));
+      if (last >= today) {
+        open += store.CountUnansweredBefore(seller, channel.id, today, absl::ToUnixMicros(now));
+      }
       value.set_numerator(in_time);
       value.set_denominator(in_time + late + open);
       break;
@@ -72,7 +68,10 @@ MetricWindow WindowOf(const ChannelInfo& channel, v1::Metric::Kind kind, int win
       continue;
     const auto [first, last] =
         metrics::Window(Today(channel, kind, now), policy.window_days(), policy.lag_days());
-    return {&policy, first, last};
+    // Answers may come before they are due, at most the response time ahead.
+    const int ahead =
+        kind == v1::Metric::KIND_RESP ? (channel.policy->return_response_hours() + 23) / 24 : 0;
+    return {&policy, first, last, last + ahead};
   }
   return {};
 }

@@ -21,6 +21,7 @@ using plugin::v1::EffectResult;
 struct Result {
   EffectResult result;
   v1::ReturnLabel label;
+  bool never_seen = false;  // the remote side was asked, and knows of no attempt
 };
 
 // Codes that say that nothing was done and that trying again does not help.
@@ -60,6 +61,20 @@ absl::Duration Backoff(int attempt, const EffectResult& result) {
   return wait;
 }
 
+// Whether what an effect was queued for is so still. What may have been done already is: there the
+// remote side has to tell first.
+bool StillWanted(Command& c, const store::Effect& effect) {
+  if (effect.unknown) return true;
+  const auto record = c.store.FindReturn(effect.seller, names::Split(effect.subject).id);
+  if (!record) return false;
+  if (effect.method == "DecideReturn")
+    return effect.premise == PremiseOf(record->state().decision());
+  return std::any_of(record->state().labels().begin(), record->state().labels().end(),
+                     [&](const v1::ReturnLabel& label) {
+                       return label.label_id() == effect.effect_id && IsLive(label.state());
+                     });
+}
+
 v1::ManualAction CheckByHand(const v1::Return& state, std::string_view why) {
   v1::ManualAction action;
   action.set_title(
@@ -71,6 +86,21 @@ v1::ManualAction CheckByHand(const v1::Return& state, std::string_view why) {
 }
 
 }  // namespace
+
+EffectResult::Outcome Conclude(EffectResult::Outcome answered, bool asked, bool never_seen,
+                               bool exhausted, bool* unknown) {
+  if (never_seen) *unknown = false;
+  if (answered == EffectResult::OUTCOME_RETRY) {
+    if (!exhausted) return answered;
+    answered = EffectResult::OUTCOME_FAILED;
+  }
+  // That an attempt did nothing says nothing about one before it.
+  if (*unknown && !asked && answered != EffectResult::OUTCOME_DONE) {
+    answered = EffectResult::OUTCOME_UNKNOWN;
+  }
+  if (answered == EffectResult::OUTCOME_UNKNOWN) *unknown = true;
+  return answered;
+}
 
 Delivery::Delivery(Engine& engine, absl::Duration effect_timeout, absl::Duration poll)
     : engine_(engine), timeout_(effect_timeout), poll_(poll) {}
@@ -112,6 +142,7 @@ void Delivery::Recover() {
     (void)engine_.RunInternalAndWait(effect.seller, {}, "recovery", [&](Command& c) {
       const plugins::PluginHandle* plugin = c.services.plugins.Find(effect.plugin);
       const bool repeatable = plugin != nullptr && plugin->IdempotentAt(effect.method);
+      effect.unknown = true;
       effect.state = repeatable ? store::Effect::State::kPending : store::Effect::State::kQuery;
       effect.due_at = absl::ToUnixMicros(c.now);
       effect.last_error = "the host stopped while it was being done";
@@ -178,6 +209,10 @@ std::vector<store::Effect> Delivery::Claim(std::vector<store::Effect> effects) {
           continue;
         }
         store::Effect to_do = *effect;
+        if (effect->method != "IssueRefund" && !StillWanted(c, *effect)) {
+          c.store.RemoveEffect(effect->seq);
+          continue;
+        }
         if (effect->method == "IssueRefund") {
           auto record = c.store.FindRefund(seller, names::Split(effect->subject).id);
           const v1::Refund::Status refund =
@@ -285,6 +320,7 @@ void Delivery::Deliver(const store::Effect& effect) {
     // Never seen there: it is safe to do it again under the same id.
     if (out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
       out.result.set_outcome(EffectResult::OUTCOME_RETRY);
+      out.never_seen = true;
     }
   } else if (effect.method == "IssueLabel") {
     plugin::v1::IssueLabelRequest request;
@@ -292,7 +328,7 @@ void Delivery::Deliver(const store::Effect& effect) {
     *request.mutable_return_resource() = return_record->state();
     plugin::v1::IssueLabelResponse response;
     const absl::Status s = plugin->Call("CarrierPlugin/IssueLabel", request, &response, options);
-    out = s.ok() ? Result{response.result(), response.label()} : FromStatus(s);
+    out = s.ok() ? Result{response.result(), response.label(), false} : FromStatus(s);
   } else if (effect.method == "IssueRefund") {
     plugin::v1::IssueRefundRequest request;
     request.set_effect_id(effect.effect_id);
@@ -300,7 +336,7 @@ void Delivery::Deliver(const store::Effect& effect) {
     plugin::v1::EffectResponse response;
     const absl::Status s =
         plugin->Call("MarketplacePlugin/IssueRefund", request, &response, options);
-    out = s.ok() ? Result{response.result(), {}} : FromStatus(s);
+    out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   } else {
     plugin::v1::DecideReturnRequest request;
     request.set_effect_id(effect.effect_id);
@@ -308,7 +344,7 @@ void Delivery::Deliver(const store::Effect& effect) {
     plugin::v1::EffectResponse response;
     const absl::Status s =
         plugin->Call("MarketplacePlugin/DecideReturn", request, &response, options);
-    out = s.ok() ? Result{response.result(), {}} : FromStatus(s);
+    out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   }
   if (out.result.outcome() == EffectResult::OUTCOME_UNSPECIFIED ||
       out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
@@ -332,13 +368,12 @@ void Delivery::Deliver(const store::Effect& effect) {
           c.store.PutEffect(&*stored);
         };
         const bool exhausted = effect.attempt >= kAttemptsMax;
-        if (result.outcome() == EffectResult::OUTCOME_RETRY && !exhausted) {
+        result.set_outcome(
+            Conclude(result.outcome(), query, out.never_seen, exhausted, &stored->unknown));
+        if (result.outcome() == EffectResult::OUTCOME_RETRY) {
           again(store::Effect::State::kPending,
                 query ? absl::ZeroDuration() : Backoff(effect.attempt, result));
           return absl::OkStatus();
-        }
-        if (result.outcome() == EffectResult::OUTCOME_RETRY) {
-          result.set_outcome(EffectResult::OUTCOME_FAILED);
         }
         const bool unknown = result.outcome() == EffectResult::OUTCOME_UNKNOWN;
 

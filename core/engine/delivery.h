@@ -21,6 +21,13 @@ namespace aftersales::engine {
 
 class Engine;
 
+// What an answer means for an effect: RETRY only where there are attempts left, FAILED only where
+// none of its attempts may have done it. `asked` says that the remote side was asked how it ended,
+// `never_seen` that it answered that it knows of no attempt. Keeps `*unknown`, whether an attempt
+// may have done it.
+plugin::v1::EffectResult::Outcome Conclude(plugin::v1::EffectResult::Outcome answered, bool asked,
+                                           bool never_seen, bool exhausted, bool* unknown);
+
 class Delivery {
  public:
   Delivery(Engine& engine, absl::Duration effect_timeout, absl::Duration poll);

@@ -148,6 +148,7 @@ v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl:
 struct MetricWindow {
   const v1::MetricPolicy* policy = nullptr;
   absl::CivilDay first, last;
+  absl::CivilDay last_answered;  // RESP: of what may be answered already; otherwise `last`
 };
 MetricWindow WindowOf(const ChannelInfo& channel, v1::Metric::Kind kind, int window_days,
                       absl::Time now);

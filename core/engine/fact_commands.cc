@@ -38,6 +38,11 @@ absl::Status CheckForm(const Command& c, const v1::Event& fact) {
     return InvalidField("external_id", "MISSING_FIELD",
                         "the source's own id of the fact, 1 to 200 bytes, makes it unique");
   }
+  if (!fact.return_refunded().refund().empty()) {
+    return InvalidField("return_refunded.refund", "FACT_NOT_TAKEN",
+                        "a refund of this host is settled with SettleRefund; leave it out for one "
+                        "that was paid elsewhere");
+  }
   for (const auto& line : fact.units_received().receipt().lines()) {
     if (line.quantity() < 1)
       return InvalidField("units_received", "BAD_QUANTITY", "at least 1 unit");
@@ -56,7 +61,7 @@ absl::StatusOr<v1::FactResult> RecordOne(Command& c, const v1::Event& given) {
   v1::FactResult result;
   auto editor = ReturnEditor::Open(c, given.subject());
   if (!editor.ok()) return editor.status();
-  if (given.has_return_refunded() && given.return_refunded().refund().empty()) {
+  if (given.has_return_refunded()) {
     auto stored = StoreReportedRefund(c, given.subject(), given);
     if (!stored.ok()) return stored.status();
     result.set_outcome(*stored ? v1::FactResult::OUTCOME_RECORDED
@@ -107,6 +112,8 @@ absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,
     v1::FactResult* invalid = response.add_results();
     invalid->set_outcome(v1::FactResult::OUTCOME_INVALID);
     invalid->set_message(std::string(result.status().message()));
+    invalid->set_reason(ReasonOf(result.status()));
+    invalid->set_field(FieldOf(result.status()));
   }
   return response;
 }

@@ -22,6 +22,7 @@ void SaveOrder(Command& c, const ChannelInfo& channel, const v1::Order* before, 
   event.mutable_order_recorded()->set_external_id(order->external_id());
   event.mutable_order_recorded()->set_created(before == nullptr);
   c.store.AppendEvent(c.seller, &event);
+  AdoptShipments(c, channel, before, *order);
   if (before != nullptr) return;
   // Returns that came before their order can be judged now.
   for (store::ReturnRecord& record :
@@ -106,7 +107,7 @@ absl::StatusOr<v1::BatchUpsertOrdersResponse> BatchUpsertOrders(
 }
 
 absl::StatusOr<Change> StoreReportedOrder(Command& c, const ChannelInfo& channel,
-                                          const v1::Order& reported) {
+                                          const v1::Order& reported, int same_line_count) {
   const std::optional<v1::Order> existing =
       c.store.FindOrderByExternalId(c.seller, channel.id, reported.external_id());
   v1::Order order;
@@ -115,7 +116,7 @@ absl::StatusOr<Change> StoreReportedOrder(Command& c, const ChannelInfo& channel
   } else {
     order.set_channel(channel.channel.name());
   }
-  auto changed = MergeReportedOrder(channel.channel, reported, &order);
+  auto changed = MergeReportedOrder(channel.channel, reported, same_line_count, &order);
   if (!changed.ok()) return changed.status();
   if (existing && !*changed) return Change::kUnchanged;
   if (existing) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/domain/calendar.h"
 #include "core/domain/deadlines.h"
 #include "core/domain/money.h"
@@ -16,6 +18,7 @@ namespace {
 struct Basis {
   v1::Order order;
   std::optional<v1::Return> return_state;
+  std::vector<v1::Return> returns;  // of the order, where the spec names none
   std::vector<v1::Refund> refunds;
   const v1::Policy* policy;
 };
@@ -52,6 +55,12 @@ absl::StatusOr<Basis> BasisOf(store::Reader& store, ChannelCache& channels, std:
   const ChannelInfo* channel = channels.Find(store, basis.order.channel());
   if (channel == nullptr) return NotFound(basis.order.channel());
   basis.policy = channel->policy;
+  if (!basis.return_state) {
+    for (store::ReturnRecord& record :
+         store.ReturnsOfOrder(seller, channel->id, basis.order.external_id())) {
+      basis.returns.push_back(std::move(*record.mutable_state()));
+    }
+  }
   return basis;
 }
 
@@ -59,6 +68,22 @@ absl::StatusOr<v1::RefundQuote> QuoteFor(const Basis& basis, const v1::RefundSpe
   return aftersales::QuoteRefund(basis.order, *basis.policy, spec,
                                  basis.return_state ? &*basis.return_state : nullptr,
                                  basis.refunds);
+}
+
+// Whether the marketplace has paid for these units already, as far as its reports tell.
+absl::Status CheckPaidByPlatform(const Basis& basis, const v1::RefundQuote& quote) {
+  if (basis.return_state) return CheckNotPaidByPlatform(*basis.return_state, basis.refunds);
+  for (const v1::Return& state : basis.returns) {
+    const bool concerned =
+        std::any_of(quote.items().begin(), quote.items().end(), [&](const v1::RefundItem& item) {
+          return std::any_of(
+              state.items().begin(), state.items().end(),
+              [&](const v1::ReturnItem& returned) { return returned.line_id() == item.line_id(); });
+        });
+    if (!concerned) continue;
+    if (absl::Status s = CheckNotPaidByPlatform(state, basis.refunds); !s.ok()) return s;
+  }
+  return absl::OkStatus();
 }
 
 // The refund's row, its event and the return's units, for one fact on a refund.
@@ -88,6 +113,7 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     body->set_refund(state->name());
     *body->mutable_amount() =
         fact.refund_succeeded().has_amount() ? fact.refund_succeeded().amount() : state->total();
+    if (!PaidAsAsked(*state)) *body->mutable_asked() = state->total();
     *body->mutable_items() = state->items();
     body->set_external_refund_id(state->external_refund_id());
     editor->Add(std::move(refunded));
@@ -108,6 +134,9 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_vi
 
 absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest& request) {
   const v1::RefundSpec& spec = request.spec();
+  if (spec.override_reason().size() > 500) {
+    return InvalidField("spec.override_reason", "TOO_LONG", "at most 500 bytes");
+  }
   auto basis = BasisOf(c.store, c.services.channels, c.seller, spec);
   if (!basis.ok()) return basis.status();
   if (basis->order.fulfillment() == v1::FULFILLMENT_AFN ||
@@ -134,8 +163,17 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
     return s;
   }
 
+  if (absl::Status s = CheckPaidByPlatform(*basis, *quote); !s.ok()) {
+    if (spec.override_reason().empty()) return s;
+    if (c.actor.role() != v1::ROLE_MANAGER) {
+      return Refuse(absl::StatusCode::kPermissionDenied, ReasonOf(s), View(s.message()))
+          .Field("spec.override_reason", "only with role MANAGER");
+    }
+  }
+
   v1::Refund refund;
   refund.set_name(names::Make(c.seller, "refunds", c.NewId("rfd_")));
+  refund.set_override_reason(spec.override_reason());
   refund.set_order(basis->order.name());
   refund.set_order_external_id(basis->order.external_id());
   refund.set_channel(basis->order.channel());

@@ -25,6 +25,107 @@ void MoveToZone(google::protobuf::Timestamp* day, absl::TimeZone zone) {
   *day = calendar::ToProto(calendar::StartOfDay(date, zone));
 }
 
+// What the past tells cannot lie ahead. A day of slack, as for facts from other sources: clocks
+// differ, and a day without a time has to begin somewhere.
+absl::Status CheckPast(std::string_view field, bool present, const google::protobuf::Timestamp& at,
+                       absl::Time now) {
+  if (!present || calendar::FromProto(at) <= now + absl::Hours(24)) return absl::OkStatus();
+  return InvalidField(
+      field, "IN_THE_FUTURE",
+      Cat(field, " is ", absl::FormatTime("%Y-%m-%d", calendar::FromProto(at), absl::UTCTimeZone()),
+          ", more than a day ahead of the host; correct the date"));
+}
+
+absl::Status CheckCurrency(std::string_view field, const v1::Money& amount,
+                           const v1::Channel& channel) {
+  if (amount.currency_code().empty() || amount.currency_code() == channel.currency_code()) {
+    return absl::OkStatus();
+  }
+  return InvalidField(
+      field, "CURRENCY_MISMATCH",
+      Cat(field, " is in ", amount.currency_code(), " but the channel sells in ",
+          channel.currency_code(), "; import the row into the channel that it is of"));
+}
+
+// What no row can mean, whatever plugin read it.
+absl::Status CheckRecord(const ReportRecord& record, const v1::Channel& channel, absl::Time now) {
+  if (record.has_order()) {
+    const v1::Order& order = record.order();
+    if (absl::Status s = CheckPast("placed_at", order.has_placed_at(), order.placed_at(), now);
+        !s.ok()) {
+      return s;
+    }
+    // An order that was changed in the future would take no other report until then.
+    return CheckPast("last_updated_at", order.has_last_updated_at(), order.last_updated_at(), now);
+  }
+  if (record.has_shipment()) {
+    return CheckPast("shipped_at", record.shipment().has_shipped_at(),
+                     record.shipment().shipped_at(), now);
+  }
+  if (!record.has_return_record()) return absl::OkStatus();
+  const plugin::v1::ReturnRecord& reported = record.return_record();
+  const v1::Return& snapshot = reported.snapshot();
+  absl::Status status =
+      CheckPast("requested_at", snapshot.has_requested_at(), snapshot.requested_at(), now);
+  if (status.ok()) {
+    status = CheckPast("delivered_at", reported.has_delivered_at(), reported.delivered_at(), now);
+  }
+  if (status.ok())
+    status = CheckCurrency("platform_refunded", snapshot.platform_refunded(), channel);
+  for (const v1::ReturnLabel& label : snapshot.labels()) {
+    if (status.ok()) status = CheckCurrency("label cost", label.cost(), channel);
+  }
+  return status;
+}
+
+// A return without an RMA id has no name of its own: a report calls it by its order item, and one
+// that has no such column by its SKU. It is the one of that order, SKU and day, and gets the id
+// under which it is stored.
+absl::Status FindReturnless(Command& c, const ChannelInfo& channel, v1::Return* snapshot) {
+  if (!snapshot->external_rma_id().empty() || snapshot->items_size() != 1 ||
+      snapshot->fulfillment() != v1::FULFILLMENT_MFN ||
+      c.store.FindReturnByExternalId(c.seller, channel.id, snapshot->external_id())) {
+    return absl::OkStatus();
+  }
+  const v1::ReturnItem& item = snapshot->items(0);
+  const auto day = [&](const v1::Return& of) {
+    return calendar::LocalDay(calendar::FromProto(of.requested_at()), channel.zone);
+  };
+  const std::string* found = nullptr;
+  const std::vector<store::ReturnRecord> known =
+      c.store.ReturnsOfOrder(c.seller, channel.id, snapshot->order_external_id());
+  for (const store::ReturnRecord& record : known) {
+    const v1::Return& other = record.state();
+    if (!other.external_rma_id().empty() || other.external_id().empty() ||
+        other.items_size() != 1 || other.items(0).sku() != item.sku() ||
+        day(other) != day(*snapshot)) {
+      continue;
+    }
+    // Two item ids are two items.
+    if (!other.items(0).external_item_id().empty() && !item.external_item_id().empty()) continue;
+    if (found != nullptr) {
+      return InvalidField(
+          "external_id", "AMBIGUOUS_RETURN",
+          Cat("order ", snapshot->order_external_id(), " has several returns of ", item.sku(),
+              " of that day and no RMA id; import a report with the "
+              "column `Order Item ID`"));
+    }
+    found = &other.external_id();
+  }
+  if (found != nullptr) snapshot->set_external_id(*found);
+  return absl::OkStatus();
+}
+
+plugin::v1::ReportProblem ProblemOf(const ReportRecord& record, std::string_view reason,
+                                    std::string_view message, bool skipped) {
+  plugin::v1::ReportProblem problem;
+  problem.set_line(record.line());
+  problem.set_reason(std::string(reason));
+  problem.set_message(std::string(message));
+  problem.set_skipped(skipped);
+  return problem;
+}
+
 }  // namespace
 
 // The records of one transaction and what became of them.
@@ -220,16 +321,27 @@ void ReportImport::Store(std::vector<ReportRecord> records) {
         for (const ReportRecord& record : batch->records) {
           std::string kind;
           absl::StatusOr<Change> change = Change::kUnchanged;
+          const size_t shipment_index = shipments;
+          if (record.has_shipment()) ++shipments;
+          if (absl::Status s = CheckRecord(record, (*channel)->channel, c.now); !s.ok()) {
+            batch->problems.push_back(ProblemOf(record, ReasonOf(s), View(s.message()), true));
+            continue;
+          }
           switch (record.record_case()) {
             case ReportRecord::kOrder:
               kind = "orders";
-              change = StoreReportedOrder(c, **channel, record.order());
+              change = StoreReportedOrder(c, **channel, record.order(), record.same_line_count());
               break;
             case ReportRecord::kReturnRecord: {
               kind = "returns";
               const plugin::v1::ReturnRecord& reported = record.return_record();
+              v1::Return snapshot = reported.snapshot();
+              if (absl::Status s = FindReturnless(c, **channel, &snapshot); !s.ok()) {
+                change = s;
+                break;
+              }
               change = StoreReportedReturn(
-                  c, **channel, reported.snapshot(), reported.status(),
+                  c, **channel, snapshot, reported.status(),
                   reported.has_delivered_at() ? &reported.delivered_at() : nullptr);
               break;
             }
@@ -237,10 +349,18 @@ void ReportImport::Store(std::vector<ReportRecord> records) {
               kind = "shipments";
               v1::Shipment shipment = record.shipment();
               shipment.set_channel(channel_name);
-              *shipment.mutable_verdict() = batch->verdicts[shipments++];
+              *shipment.mutable_verdict() = batch->verdicts[shipment_index];
               Change stored = Change::kUnchanged;
               auto result = StoreShipment(c, shipment, "", &stored);
-              change = result.ok() ? absl::StatusOr<Change>(stored) : result.status();
+              if (!result.ok()) {
+                change = result.status();
+                break;
+              }
+              change = stored;
+              if (const std::string wrong = ContradictionOf(c, **channel, *result);
+                  !wrong.empty()) {
+                batch->problems.push_back(ProblemOf(record, "EXCESS_QUANTITY", wrong, false));
+              }
               break;
             }
             case ReportRecord::kAccountHealth:
@@ -254,12 +374,8 @@ void ReportImport::Store(std::vector<ReportRecord> records) {
               continue;
           }
           if (!change.ok()) {
-            plugin::v1::ReportProblem problem;
-            problem.set_line(record.line());
-            problem.set_reason(ReasonOf(change.status()));
-            problem.set_message(std::string(change.status().message()));
-            problem.set_skipped(true);
-            batch->problems.push_back(std::move(problem));
+            batch->problems.push_back(ProblemOf(record, ReasonOf(change.status()),
+                                                View(change.status().message()), true));
             continue;
           }
           v1::ImportCount& count = batch->counts[kind];

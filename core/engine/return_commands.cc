@@ -27,6 +27,11 @@ absl::StatusOr<v1::Return> OnReturn(Command& c, const Request& request, Body bod
   return editor->Save();
 }
 
+Deciding Seen(const Command& c, ReturnEditor& editor) {
+  return {editor.channel().channel, *editor.channel().policy, c.actor.role(), c.now,
+          editor.order(),           editor.returns_of_order()};
+}
+
 // Asks the marketplace plugin to repeat the decision there, unless it has no way at all.
 void QueueDecision(Command& c, const ReturnEditor& editor) {
   const std::string& plugin_id = editor.channel().channel.marketplace_plugin();
@@ -41,6 +46,7 @@ void QueueDecision(Command& c, const ReturnEditor& editor) {
   effect.plugin = plugin_id;
   effect.method = "DecideReturn";
   effect.subject = editor.state().name();
+  effect.premise = PremiseOf(editor.state().decision());
   effect.due_at = absl::ToUnixMicros(c.now);
   c.store.PutEffect(&effect);
 }
@@ -78,23 +84,13 @@ absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnReques
                   Cat("the channel has a return with external id ", wanted.external_id()))
         .Field("return_resource.external_id", "leave it out or read the return that is there");
   }
-  std::vector<v1::Return> others;
-  for (store::ReturnRecord& record :
-       c.store.ReturnsOfOrder(c.seller, (*channel)->id, order->external_id())) {
-    others.push_back(std::move(*record.mutable_state()));
-  }
-  if (wanted.has_requested_at() && calendar::FromProto(wanted.requested_at()) > c.now) {
-    return InvalidField("return_resource.requested_at", "IN_THE_FUTURE",
-                        "a request cannot have been made after now");
-  }
-  if (!wanted.has_requested_at()) *wanted.mutable_requested_at() = calendar::ToProto(c.now);
-  if (absl::Status s =
-          CheckCreate(*order, *(*channel)->policy, c.now, others, &wanted, (*channel)->zone);
+  const std::string external_id = order->external_id();
+  ReturnEditor editor = ReturnEditor::Create(c, **channel, external_id, std::move(order));
+  if (absl::Status s = CheckCreate(*editor.order(), *(*channel)->policy, c.now,
+                                   editor.returns_of_order(), &wanted, (*channel)->zone);
       !s.ok()) {
     return s;
   }
-  const std::string external_id = order->external_id();
-  ReturnEditor editor = ReturnEditor::Create(c, **channel, external_id, std::move(order));
   v1::Event fact = editor.NewFact();
   *fact.mutable_occurred_at() = wanted.requested_at();
   *fact.mutable_return_requested()->mutable_request() = std::move(wanted);
@@ -104,8 +100,7 @@ absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnReques
 
 absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequest& request) {
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
-    auto approved = CheckApprove(editor.state(), editor.channel().channel, *editor.channel().policy,
-                                 c.actor.role(), request, c.now);
+    auto approved = CheckApprove(editor.state(), Seen(c, editor), request);
     if (!approved.ok()) return approved.status();
     v1::Event fact = editor.NewFact();
     *fact.mutable_return_approved() = *std::move(approved);
@@ -118,8 +113,7 @@ absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequ
 absl::StatusOr<v1::Return> ApproveReturnless(Command& c,
                                              const v1::ApproveReturnlessRequest& request) {
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
-    auto approved = CheckApproveReturnless(editor.state(), editor.order(), editor.channel().channel,
-                                           *editor.channel().policy, c.actor.role(), request);
+    auto approved = CheckApproveReturnless(editor.state(), Seen(c, editor), request);
     if (!approved.ok()) return approved.status();
     v1::Event fact = editor.NewFact();
     *fact.mutable_return_approved() = *std::move(approved);
@@ -234,6 +228,15 @@ absl::StatusOr<v1::Return> InspectReturn(Command& c, const v1::InspectReturnRequ
       auto inspection =
           CheckInspection(editor.state(), request.inspections(i), Cat("inspections[", i, "]"));
       if (!inspection.ok()) return inspection.status();
+      if (FindInspection(editor.state(), inspection->inspection_id()) != nullptr) {
+        if (inspection->evidence().empty()) continue;
+        v1::Event photos = editor.NewFact();
+        photos.set_external_id(Cat("inspection:", inspection->inspection_id(), ":",
+                                   absl::Hex(Fingerprint(inspection->SerializeAsString()))));
+        *photos.mutable_units_inspected()->mutable_inspection() = *std::move(inspection);
+        editor.Add(std::move(photos));
+        continue;
+      }
       if (inspection->inspection_id().empty()) inspection->set_inspection_id(c.NewId("ins_"));
       if (!inspection->has_inspected_at()) {
         *inspection->mutable_inspected_at() = calendar::ToProto(c.now);
@@ -293,6 +296,11 @@ absl::StatusOr<Change> StoreReportedReturn(Command& c, const ChannelInfo& channe
   if (editor->Add(std::move(fact)) == ReturnEditor::Outcome::kDuplicate) return Change::kUnchanged;
   editor->Save();
   return created ? Change::kCreated : Change::kUpdated;
+}
+
+std::string PremiseOf(const v1::Decision& decision) {
+  return Cat(v1::Decision::Verdict_Name(decision.verdict()), "@",
+             calendar::ToMicros(decision.decided_at()));
 }
 
 absl::Status RunClockOnReturn(Command& c, std::string_view id) {

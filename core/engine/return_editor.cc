@@ -8,12 +8,6 @@
 #include "core/status/refusal.h"
 
 namespace aftersales::engine {
-std::string StatusName(v1::Return::Status status) {
-  return v1::Return::Status_Name(status).substr(sizeof("STATUS_") - 1);
-}
-std::string StatusName(v1::Refund::Status status) {
-  return v1::Refund::Status_Name(status).substr(sizeof("STATUS_") - 1);
-}
 
 absl::StatusOr<ReturnEditor> ReturnEditor::Open(Command& command, std::string_view name) {
   auto id = IdIn(command, name, "returns", "name");
@@ -54,6 +48,23 @@ void ReturnEditor::FindOrder() {
       command_->store.FindOrderByExternalId(command_->seller, channel_->id, order_external_id_);
 }
 
+const std::vector<v1::Return>& ReturnEditor::returns_of_order() {
+  if (!returns_of_order_) {
+    returns_of_order_.emplace();
+    for (store::ReturnRecord& record :
+         command_->store.ReturnsOfOrder(command_->seller, channel_->id, order_external_id_)) {
+      returns_of_order_->push_back(std::move(*record.mutable_state()));
+    }
+  }
+  return *returns_of_order_;
+}
+
+FoldContext ReturnEditor::Context(bool with_returns) {
+  FoldContext context{channel_->channel, *channel_->policy, order()};
+  if (with_returns && order_) context.returns_of_order = returns_of_order();
+  return context;
+}
+
 ReturnEditor::Outcome ReturnEditor::Add(v1::Event fact) {
   fact.set_subject(state().name());
   fact.set_channel(channel_->channel.name());
@@ -62,9 +73,10 @@ ReturnEditor::Outcome ReturnEditor::Add(v1::Event fact) {
       record_.identities().end()) {
     return Outcome::kDuplicate;
   }
-  const FoldContext context{channel_->channel, *channel_->policy, order()};
   const std::string key = FactOrderKey(fact);
   if (record_.facts_size() > 0 && key > record_.last_key()) {
+    // Only these ask for units of the order.
+    const FoldContext context = Context(fact.has_return_requested() || fact.has_return_reported());
     ApplyFact(fact, context, record_.mutable_state());
     record_.set_last_key(key);
   } else {
@@ -86,8 +98,7 @@ void ReturnEditor::FoldAll(const v1::Event* extra) {
   std::vector<const v1::Event*> facts;
   for (const v1::Event& event : known) facts.push_back(&event);
   if (extra != nullptr) facts.push_back(extra);
-  v1::Return folded =
-      FoldReturn(state().name(), std::move(facts), {channel_->channel, *channel_->policy, order()});
+  v1::Return folded = FoldReturn(state().name(), std::move(facts), Context(true));
   folded.set_etag(state().etag());
   if (state().has_create_time()) *folded.mutable_create_time() = state().create_time();
   *record_.mutable_state() = std::move(folded);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/domain/return_fold.h"
+#include "core/domain/return_items.h"
 #include "core/engine/command.h"
 
 namespace aftersales::engine {
@@ -33,6 +35,8 @@ class ReturnEditor {
   const v1::Return& state() const { return record_.state(); }
   const ChannelInfo& channel() const { return *channel_; }
   const v1::Order* order() const { return order_ ? &*order_ : nullptr; }
+  // All returns of the order, this one among them once it is stored. Read when first asked for.
+  const std::vector<v1::Return>& returns_of_order();
   // An event about this return, by the caller, now.
   v1::Event NewFact() const { return command_->NewEvent(state().name(), state().channel()); }
   // Name of the last event that was recorded.
@@ -43,10 +47,12 @@ class ReturnEditor {
       : command_(&command), channel_(&channel) {}
   void FindOrder();
   void FoldAll(const v1::Event* extra);
+  FoldContext Context(bool with_returns);
 
   Command* command_;
   const ChannelInfo* channel_;
   std::optional<v1::Order> order_;
+  std::optional<std::vector<v1::Return>> returns_of_order_;
   store::ReturnRecord record_;
   std::vector<metrics::Contribution> before_;
   std::string order_external_id_;
@@ -54,9 +60,5 @@ class ReturnEditor {
   bool created_ = false;
   bool changed_ = false;
 };
-
-// `REQUESTED` for STATUS_REQUESTED.
-std::string StatusName(v1::Return::Status status);
-std::string StatusName(v1::Refund::Status status);
 
 }  // namespace aftersales::engine

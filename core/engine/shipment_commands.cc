@@ -25,6 +25,12 @@ bool SameEvent(const v1::TrackingEvent& a, const v1::TrackingEvent& b) {
          calendar::ToMicros(a.occurred_at()) == calendar::ToMicros(b.occurred_at());
 }
 
+// Who ships, as far as the order is known. Only seller-fulfilled parcels are confirmed by the
+// seller.
+v1::Fulfillment FulfillmentOf(const v1::Order* order) {
+  return order == nullptr ? v1::FULFILLMENT_MFN : order->fulfillment();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given,
@@ -88,16 +94,11 @@ absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given
     *change = Change::kUnchanged;
     return shipment;
   }
-  // Only seller-fulfilled parcels are confirmed by the seller.
-  const v1::Fulfillment fulfillment = order ? order->fulfillment() : v1::FULFILLMENT_MFN;
-  const int32_t day = shipment.has_confirmed_at()
-                          ? calendar::DayNumber(calendar::LocalDay(
-                                calendar::FromProto(shipment.confirmed_at()), (*channel)->zone))
-                          : 0;
+  const v1::Fulfillment fulfillment = FulfillmentOf(order ? &*order : nullptr);
   shipment.set_etag(NextEtag(shipment.etag()));
   *shipment.mutable_update_time() = calendar::ToProto(c.now);
   if (!existing) *shipment.mutable_create_time() = shipment.update_time();
-  c.store.PutShipment(shipment, fulfillment, day, !existing);
+  c.store.PutShipment(shipment, fulfillment, !existing);
   c.Recount((*channel)->id,
             existing ? metrics::Of(*existing, fulfillment, (*channel)->zone)
                      : std::vector<metrics::Contribution>{},
@@ -122,6 +123,38 @@ absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given
   }
   *change = existing ? Change::kUpdated : Change::kCreated;
   return shipment;
+}
+
+void AdoptShipments(Command& c, const ChannelInfo& channel, const v1::Order* before,
+                    const v1::Order& order) {
+  const v1::Fulfillment was = FulfillmentOf(before);
+  if (before != nullptr && was == order.fulfillment()) return;
+  for (v1::Shipment& shipment :
+       c.store.ShipmentsOfOrder(c.seller, channel.id, order.external_id())) {
+    const std::vector<metrics::Contribution> counted = metrics::Of(shipment, was, channel.zone);
+    shipment.set_order(order.name());
+    shipment.set_etag(NextEtag(shipment.etag()));
+    *shipment.mutable_update_time() = calendar::ToProto(c.now);
+    c.store.PutShipment(shipment, order.fulfillment(), false);
+    c.Recount(channel.id, counted, metrics::Of(shipment, order.fulfillment(), channel.zone));
+  }
+}
+
+std::string ContradictionOf(Command& c, const ChannelInfo& channel, const v1::Shipment& shipment) {
+  const std::optional<v1::Order> order =
+      c.store.FindOrderByExternalId(c.seller, channel.id, shipment.order_external_id());
+  if (!order) return {};
+  int64_t ordered = 0;
+  for (const v1::OrderLine& line : order->lines()) {
+    if (shipment.external_item_id().empty() ||
+        line.external_item_id() == shipment.external_item_id()) {
+      ordered += line.quantity();
+    }
+  }
+  // The item id of a line is not known before a report that has one.
+  if (ordered == 0 || shipment.quantity() <= ordered) return {};
+  return Cat("the parcel has ", shipment.quantity(), " units, but ", ordered,
+             ordered == 1 ? " was" : " were", " ordered; check the quantity");
 }
 
 }  // namespace aftersales::engine

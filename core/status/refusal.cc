@@ -4,6 +4,18 @@
 #include "core/status/text.h"
 
 namespace aftersales {
+namespace {
+
+template <typename Message>
+Message PayloadOf(const absl::Status& status, std::string_view url) {
+  Message message;
+  if (auto payload = status.GetPayload(View(url)); payload) {
+    message.ParseFromString(std::string(*payload));
+  }
+  return message;
+}
+
+}  // namespace
 
 Refuse::Refuse(absl::StatusCode code, std::string_view reason, std::string_view message)
     : code_(code), message_(message) {
@@ -57,10 +69,12 @@ absl::Status NotFound(std::string_view resource_name) {
 }
 
 std::string ReasonOf(const absl::Status& status) {
-  auto payload = status.GetPayload(View(kErrorInfoUrl));
-  google::rpc::ErrorInfo info;
-  if (!payload || !info.ParseFromString(std::string(*payload))) return "";
-  return info.reason();
+  return PayloadOf<google::rpc::ErrorInfo>(status, kErrorInfoUrl).reason();
+}
+
+std::string FieldOf(const absl::Status& status) {
+  const auto violations = PayloadOf<google::rpc::BadRequest>(status, kBadRequestUrl);
+  return violations.field_violations().empty() ? "" : violations.field_violations(0).field();
 }
 
 }  // namespace aftersales

@@ -61,6 +61,9 @@ absl::Status NotFound(std::string_view resource_name);
 // The reason of a status built by Refuse, empty for any other.
 std::string ReasonOf(const absl::Status& status);
 
+// The first field that it names, empty for none.
+std::string FieldOf(const absl::Status& status);
+
 // Type URLs of the payloads, for the API layer.
 inline constexpr std::string_view kErrorInfoUrl = "type.googleapis.com/google.rpc.ErrorInfo";
 inline constexpr std::string_view kBadRequestUrl = "type.googleapis.com/google.rpc.BadRequest";

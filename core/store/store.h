@@ -82,12 +82,15 @@ struct WorkPosition {
 
 // What a metric counts, for listing.
 struct MetricQuery {
+  enum class Cases { kNumerator, kDenominator, kBad };
   std::string channel;
   v1::Fulfillment fulfillment;
   v1::Metric::Kind kind;
-  bool denominator;
+  Cases cases;
   int32_t first_day, last_day;
-  int64_t now;  // micros, for what is open past due
+  // RESP: the last due day of what may be answered already, and micros for what is past due.
+  int32_t last_answered_day;
+  int64_t now;
 };
 struct MetricRow {
   int32_t day;
@@ -112,9 +115,11 @@ struct Effect {
   std::string plugin;
   std::string method;   // `IssueRefund`
   std::string subject;  // resource name: effects on one subject are delivered in order
+  std::string premise;  // what it was queued for, where that may change before it is delivered
   State state = State::kPending;
   int attempt = 0;
-  int64_t due_at = 0;  // micros
+  bool unknown = false;  // an attempt may have done it, and nothing since has told
+  int64_t due_at = 0;    // micros
   std::string last_error;
 };
 
@@ -185,7 +190,7 @@ class Reader {
                              int32_t first_day, int32_t last_day) = 0;
   // Unanswered requests due on one UTC day and before `now`.
   virtual int64_t CountUnansweredBefore(std::string_view seller, std::string_view channel,
-                                        int64_t from, int64_t now) = 0;
+                                        int32_t day, int64_t now) = 0;
   virtual std::vector<MetricRow> ListMetric(std::string_view seller, const MetricQuery& query,
                                             std::optional<std::pair<int32_t, std::string>> after,
                                             int limit) = 0;
@@ -216,7 +221,7 @@ class Transaction : public Reader {
   virtual void PutReturn(const ReturnRecord& record, bool created) = 0;
   virtual void PutRefund(const RefundRecord& record, bool created) = 0;
   virtual void PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
-                           int32_t confirmed_day, bool created) = 0;
+                           bool created) = 0;
   // Names and stores an event; answers its sequence.
   virtual int64_t AppendEvent(std::string_view seller, v1::Event* event) = 0;
   // Added up over the batch and written once.
@@ -241,7 +246,8 @@ class Store {
 
   // Queues a write. RESOURCE_EXHAUSTED `BUSY` at once when the queue is full; then nothing runs.
   virtual absl::Status Submit(WriteWork work, WriteDone done) = 0;
-  // Queues a read on the pool. RESOURCE_EXHAUSTED when its queue is full.
+  // Queues a read on the pool. RESOURCE_EXHAUSTED when its queue is full. `failed` is called in
+  // place of work that could not be begun or brought to its end, never after one that was.
   virtual absl::Status Read(std::function<void(Reader&)> work,
                             std::function<void(const absl::Status&)> failed) = 0;
   // Reads on the calling thread, for the engine's own threads.

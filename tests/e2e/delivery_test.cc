@@ -120,6 +120,30 @@ TEST_F(DeliveryTest, ErpThatWasDownIsToldOfEverythingInOrder) {
   }
 }
 
+TEST_F(DeliveryTest, DecisionThatWasOverturnedIsNotRepeatedThere) {
+  SetMode("fake-market", "DecideReturn=RETRY");
+  v1::Return state = Create(Put(OrderOf("us", "113-7000008-0000008", {{"LAMP", 1, 2999, 247}})),
+                            v1::RETURN_REASON_DEFECTIVE);
+  v1::RejectReturnRequest reject;
+  reject.set_name(state.name());
+  reject.set_reason_code("OUT_OF_WINDOW");
+  reject.set_override_reason("looked like fraud");
+  ASSERT_TRUE(api().Call(&Returns::RejectReturn, reject).ok());
+  Advance(absl::Seconds(1));
+  v1::ReopenReturnRequest reopen;
+  reopen.set_name(state.name());
+  reopen.set_reason("the buyer has the receipt");
+  ASSERT_TRUE(api().Call(&Returns::ReopenReturn, reopen).ok());
+  Approve(Get(state));
+  absl::SleepFor(absl::Milliseconds(200));
+  SetMode("fake-market", "");
+  Advance(absl::Hours(1));
+  // The approval alone arrives.
+  ASSERT_TRUE(Eventually([&] { return EffectCount("DecideReturn", state.name()) > 0; }));
+  absl::SleepFor(absl::Milliseconds(300));
+  EXPECT_EQ(EffectCount("DecideReturn", state.name()), 1);
+}
+
 TEST_F(DeliveryTest, HostStopsThoughAPluginHangs) {
   const v1::Order order = Put(OrderOf("us", "113-7000007-0000007", {{"PEN", 1, 1000, 0}}));
   SetMode("fake-market", "IssueRefund=HANG");

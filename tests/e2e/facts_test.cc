@@ -212,9 +212,17 @@ TEST_F(FactsTest, BadFactsAreNamedAndDoNotStopTheOthers) {
   request.mutable_facts(5)->mutable_return_approved();
   const auto recorded = api().Call(&Facts::RecordFacts, request);
   ASSERT_TRUE(recorded.ok()) << recorded.status.error_message();
+  const std::pair<const char*, const char*> wanted[] = {{"MISSING_FIELD", "occurred_at"},
+                                                        {"MISSING_FIELD", "external_id"},
+                                                        {"NOT_FOUND", ""},
+                                                        {"NOT_FOUND", ""},
+                                                        {"IN_THE_FUTURE", "occurred_at"},
+                                                        {"FACT_NOT_TAKEN", "body"}};
   for (int i = 0; i < 6; ++i) {
     EXPECT_EQ(recorded->results(i).outcome(), v1::FactResult::OUTCOME_INVALID) << i;
     EXPECT_NE(recorded->results(i).message(), "") << i;
+    EXPECT_EQ(recorded->results(i).reason(), wanted[i].first) << i;
+    EXPECT_EQ(recorded->results(i).field(), wanted[i].second) << i;
   }
   EXPECT_EQ(recorded->results(6).outcome(), v1::FactResult::OUTCOME_RECORDED);
   EXPECT_EQ(Get(state).status(), v1::Return::STATUS_IN_TRANSIT);

@@ -234,6 +234,82 @@ TEST_F(ImportTest, DecisionIsMadeBySellerCentralAndSeenInTheNextReport) {
   EXPECT_EQ(state.platform_status(), "Approved");
 }
 
+constexpr char kOrdersHeader[] =
+    "amazon-order-id\tmerchant-order-id\tpurchase-date\tlast-updated-date\torder-status\t"
+    "fulfillment-channel\tsales-channel\torder-channel\turl\tship-service-level\tproduct-name\t"
+    "sku\tasin\titem-status\tquantity\tcurrency\titem-price\titem-tax\tshipping-price\t"
+    "shipping-tax\n";
+
+std::string OrderRow(std::string_view order, std::string_view sku, std::string_view price,
+                     std::string_view placed = "2026-02-20", std::string_view by = "Merchant") {
+  std::string row(order);
+  row += "\tm\t" + std::string(placed) + "T18:04:11+00:00\t" + std::string(placed) +
+         "T19:00:00+00:00\tShipped\t" + std::string(by) + "\tAmazon.com\t\t\tStd\tA lamp\t";
+  row += std::string(sku) + "\tB0\tShipped\t1\tUSD\t" + std::string(price) + "\t0\t1.00\t0\n";
+  return row;
+}
+
+TEST_F(ImportTest, LinesOfOneSkuAddUpAndKeepTheirPlace) {
+  const std::string file = kOrdersHeader + OrderRow("113-5000000-0000001", "LAMP", "29.99") +
+                           OrderRow("113-5000000-0000001", "LAMP", "19.99") +
+                           OrderRow("113-5000000-0000001", "CUP", "5.00");
+  for (int round = 0; round < 2; ++round) {
+    const auto imported = api().Import(header_, file, 50);
+    ASSERT_TRUE(imported.ok()) << imported.status.error_message();
+    EXPECT_EQ(imported->skipped_count(), 0);
+    v1::ListOrdersRequest list;
+    list.set_parent(kSeller);
+    list.set_filter("external_id = \"113-5000000-0000001\"");
+    const auto found = api().Call(&Orders::ListOrders, list);
+    ASSERT_EQ(found->orders_size(), 1);
+    ASSERT_EQ(found->orders(0).lines_size(), 3);
+    // Shipping is of each line too.
+    EXPECT_EQ(found->orders(0).captured_total().minor_units(), 2999 + 1999 + 500 + 300);
+  }
+}
+
+TEST_F(ImportTest, RowsOfTheFutureAreSkippedWithTheirReason) {
+  const auto imported = api().Import(
+      header_, kOrdersHeader + OrderRow("113-5000000-0000002", "LAMP", "29.99", "2026-03-04") +
+                   OrderRow("113-5000000-0000003", "LAMP", "29.99", "2026-03-02"));
+  ASSERT_TRUE(imported.ok()) << imported.status.error_message();
+  EXPECT_EQ(imported->skipped_count(), 1);
+  ASSERT_EQ(imported->problems_size(), 1);
+  EXPECT_EQ(imported->problems(0).line(), 2);
+  EXPECT_EQ(imported->problems(0).reason(), "IN_THE_FUTURE");
+  EXPECT_EQ(imported->counts(0).created(), 1);
+}
+
+TEST_F(ImportTest, ParcelsThatCameBeforeTheirOrderCountAsItSays) {
+  const std::string parcels =
+      "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\t"
+      "tracking-number\tship-method\n"
+      "113-5000000-0000004\t\t1\t2026-02-21\tUSPS\t\t9400100000000000000000\t\n"
+      "113-5000000-0000005\t\t1\t2026-02-21\tUSPS\t\t9400100000000000000001\t\n";
+  const auto counted = [&] {
+    v1::GetDashboardRequest get;
+    get.set_parent(kSeller);
+    const auto dashboard = api().Call(&Metrics::GetDashboard, get);
+    for (const v1::Metric& metric : dashboard->metrics()) {
+      if (metric.kind() == v1::Metric::KIND_VTR && metric.channel() == header_.channel()) {
+        return metric.value().denominator();
+      }
+    }
+    return int64_t{-1};
+  };
+  const auto imported = api().Import(header_, parcels);
+  ASSERT_TRUE(imported.ok()) << imported.status.error_message();
+  EXPECT_EQ(counted(), 2);
+  // One of them turns out to have been shipped by Amazon.
+  ASSERT_TRUE(
+      api()
+          .Import(header_,
+                  kOrdersHeader + OrderRow("113-5000000-0000004", "LAMP", "29.99") +
+                      OrderRow("113-5000000-0000005", "LAMP", "29.99", "2026-02-20", "Amazon"))
+          .ok());
+  EXPECT_EQ(counted(), 1);
+}
+
 TEST_F(ImportTest, CallerThatGoesAwayMidway) {
   const std::string file = ReturnsFile(20000);
   for (int round = 0; round < 8; ++round) {

@@ -102,6 +102,69 @@ TEST_F(RefundsTest, UnknownOutcomeIsAskedForAndNeverRepeatedBlindly) {
   EXPECT_EQ(EffectCount("IssueRefund", not_done.name()), 1);
 }
 
+TEST_F(RefundsTest, AnotherAmountThanWasAskedForIsFoundOnRefundAndReturn) {
+  const v1::Order order = Put(OrderOf("us", "113-1000006-0000006", {{"HAT", 1, 2000, 0}}));
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  request.mutable_spec()->set_return_name(state.name());
+  v1::Refund refund;
+  ASSERT_TRUE(Eventually([&, issued = api().Call(&Refunds::IssueRefund, request)] {
+    return (refund = Get(*issued)).has_manual_action();
+  }));
+  v1::SettleRefundRequest settle;
+  settle.set_name(refund.name());
+  settle.set_paid(true);
+  settle.set_proof("card 4111 1111 1111 1111");
+  EXPECT_EQ(api().Call(&Refunds::SettleRefund, settle).reason(), "CARD_NUMBER");
+  settle.set_proof("Seller Central 2026-03-02");
+  *settle.mutable_amount() = MoneyOf(1900, "USD");
+  const auto settled = api().Call(&Refunds::SettleRefund, settle);
+  ASSERT_TRUE(settled.ok()) << settled.status.error_message();
+  EXPECT_EQ(settled->paid_amount().minor_units(), 1900);
+  EXPECT_EQ(settled->total().minor_units(), 2000);
+  ASSERT_EQ(settled->findings_size(), 1);
+  EXPECT_EQ(settled->findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+  state = Get(state);
+  ASSERT_EQ(state.findings_size(), 1) << state.DebugString();
+  EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+}
+
+TEST_F(RefundsTest, WhatTheMarketplaceReportsAsRefundedTakesAManagerToPayAgain) {
+  const v1::Order order = Put(OrderOf("us", "113-1000007-0000007", {{"HAT", 1, 2000, 0}}));
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  v1::RecordFactsRequest facts;
+  facts.set_parent(kSeller);
+  v1::Event* fact = facts.add_facts();
+  fact->set_subject(state.name());
+  fact->set_external_id("row-1");
+  *fact->mutable_occurred_at() = Stamp(clock().Now());
+  v1::Return* snapshot = fact->mutable_return_reported()->mutable_snapshot();
+  snapshot->set_order_external_id(order.external_id());
+  *snapshot->mutable_platform_refunded() = MoneyOf(1500, "USD");
+  fact->mutable_return_reported()->set_status(v1::Return::STATUS_APPROVED);
+  const auto recorded = api().Call(&Facts::RecordFacts, facts);
+  ASSERT_EQ(recorded->results(0).outcome(), v1::FactResult::OUTCOME_RECORDED)
+      << recorded->results(0).message();
+
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  request.mutable_spec()->set_return_name(state.name());
+  const auto refused = api().Call(&Refunds::IssueRefund, request);
+  EXPECT_EQ(refused.reason(), "ALREADY_REFUNDED_BY_PLATFORM");
+  EXPECT_EQ(refused.metadata("reported"), "1500");
+  // Not by the back door either.
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, Concession(order, "HAT", 1)).reason(),
+            "ALREADY_REFUNDED_BY_PLATFORM");
+  request.mutable_spec()->set_override_reason("they paid the shipping only");
+  const auto operator_asks = ApiAs("operator:olga").Call(&Refunds::IssueRefund, request);
+  EXPECT_EQ(operator_asks.code(), grpc::StatusCode::PERMISSION_DENIED);
+  const v1::Refund paid = Issue(request, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(paid.override_reason(), "they paid the shipping only");
+  EXPECT_EQ(paid.requested_by().id(), "mia");
+}
+
 TEST_F(RefundsTest, DefiniteFailureGivesTheMoneyBackToTheOrder) {
   const v1::Order order = Put(OrderOf("us", "113-1000004-0000004", {{"CAP", 1, 1500, 0}}));
   SetMode("fake-market", "IssueRefund=FAIL");

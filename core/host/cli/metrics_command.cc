@@ -13,6 +13,7 @@ struct OrdersOptions : Connection {
   std::string channel;
   std::string fulfillment = "mfn";
   int window_days = 0;
+  bool numerator = false;
   bool denominator = false;
   int limit = 50;
 };
@@ -95,7 +96,9 @@ absl::StatusOr<int> RunOrders(const Session& session, const OrdersOptions& optio
   request.set_kind(*kind);
   request.set_fulfillment(*fulfillment);
   request.set_window_days(options.window_days);
-  request.set_denominator(options.denominator);
+  request.set_cases(options.denominator ? v1::ListMetricOrdersRequest::CASES_DENOMINATOR
+                    : options.numerator ? v1::ListMetricOrdersRequest::CASES_NUMERATOR
+                                        : v1::ListMetricOrdersRequest::CASES_BAD);
 
   Table table(
       {{"DATE"}, {"ORDER"}, {"ABOUT", {}, Table::Fit::kTruncate}, {"WHY", {}, Table::Fit::kWrap}});
@@ -146,7 +149,7 @@ void AddMetrics(CLI::App& app, Commands& commands) {
   });
 
   auto orders = std::make_shared<OrdersOptions>();
-  CLI::App* command = commands.Add(*metrics, "orders", "List the cases that a figure counts",
+  CLI::App* command = commands.Add(*metrics, "orders", "List the bad cases behind a figure, or all",
                                    R"(  aftersales metrics orders odr --channel amazon-us
   aftersales metrics orders vtr --channel amazon-us --denominator)");
   command->add_option("kind", orders->kind, "Which figure")
@@ -159,7 +162,10 @@ void AddMetrics(CLI::App& app, Commands& commands) {
       ->option_text("mfn|afn (default mfn)");
   command->add_option("--window", orders->window_days, "Window, as in the dashboard")
       ->option_text("DAYS");
-  command->add_flag("--denominator", orders->denominator, "All cases, not only the bad ones");
+  CLI::Option* numerator =
+      command->add_flag("--numerator", orders->numerator, "What NUM counts, good or bad");
+  command->add_flag("--denominator", orders->denominator, "All cases, not only the bad ones")
+      ->excludes(numerator);
   command->add_option("--limit", orders->limit, "Show at most this many; 0 shows all")
       ->option_text("N (default 50)")
       ->check(CLI::NonNegativeNumber);

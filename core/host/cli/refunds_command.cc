@@ -3,7 +3,9 @@
 #include "absl/time/clock.h"
 #include "aftersales/v1/refund_service.grpc.pb.h"
 #include "core/domain/money.h"
+#include "core/domain/refund_fold.h"
 #include "core/host/cli/command.h"
+#include "core/host/cli/findings.h"
 #include "core/host/cli/references.h"
 #include "core/host/cli/table.h"
 #include "core/host/cli/text.h"
@@ -30,6 +32,7 @@ struct SpecOptions : Connection {
 
 struct IssueOptions : SpecOptions {
   std::string expected_total;
+  std::string override_reason;
   bool validate_only = false;
 };
 
@@ -153,11 +156,16 @@ void PrintRefund(const Terminal& terminal, const v1::Refund& refund) {
   PrintField(terminal, "Return", IdOf(refund.return_name()));
   PrintField(terminal, "Channel", IdOf(refund.channel()));
   PrintField(terminal, "Paid", TimeText(refund.succeeded_at()));
+  if (!PaidAsAsked(refund)) {
+    PrintField(terminal, "Paid amount", FormatMoney(refund.paid_amount()), Style::kWarn);
+  }
   PrintField(terminal, "Payment id", refund.external_refund_id());
   PrintField(terminal, "Proof", refund.proof());
+  PrintField(terminal, "Paid again as", refund.override_reason());
   PrintField(terminal, "Failure", refund.failure(), Style::kBad);
   PrintField(terminal, "Etag", refund.etag());
   PrintBreakdown(terminal, refund.breakdown(), refund.total());
+  PrintFindings(terminal, refund.findings());
   // What to do is worth reading only while it is to be done.
   if (refund.has_manual_action() && refund.status() == v1::Refund::STATUS_APPROVED) {
     terminal.out << '\n';
@@ -225,6 +233,7 @@ absl::StatusOr<int> RunIssue(const Session& session, const IssueOptions& options
   request.set_parent(*seller);
   request.set_validate_only(options.validate_only);
   *request.mutable_spec() = *spec;
+  request.mutable_spec()->set_override_reason(options.override_reason);
   if (!options.expected_total.empty()) {
     if (absl::Status status =
             SetMoney(options.expected_total, "--expect", request.mutable_expected_total());
@@ -421,6 +430,10 @@ Where the marketplace has no API for refunds, `aftersales refunds show` lists th
 `aftersales refunds settle` records that they were done.)");
   issue_command->add_option("--expect", issue->expected_total, "Total that you saw in the quote")
       ->option_text("AMOUNT");
+  issue_command
+      ->add_option("--override-reason", issue->override_reason,
+                   "Why it is owed although the marketplace reports a refund; with --as manager")
+      ->option_text("TEXT");
   issue_command->add_flag("--dry-run", issue->validate_only,
                           "Say what would happen, change nothing");
   AddSpecOptions(issue_command, issue.get());

@@ -5,6 +5,7 @@
 #include "aftersales/v1/return_service.grpc.pb.h"
 #include "core/domain/money.h"
 #include "core/host/cli/command.h"
+#include "core/host/cli/findings.h"
 #include "core/host/cli/references.h"
 #include "core/host/cli/table.h"
 #include "core/host/cli/text.h"
@@ -279,14 +280,7 @@ void PrintReturn(const Terminal& terminal, const v1::Return& value) {
     }
     table.Print(terminal);
   }
-  if (value.findings_size() > 0) {
-    terminal.out << '\n';
-    Table table({{"FINDING"}, {"WHAT AND WHAT TO DO", {}, Table::Fit::kWrap}});
-    for (const v1::Finding& finding : value.findings()) {
-      table.Add({{Phrase(finding.kind()), Style::kWarn}, finding.message()});
-    }
-    table.Print(terminal);
-  }
+  PrintFindings(terminal, value.findings());
 }
 
 // What every change answers: the new state in a line, and what to do next.

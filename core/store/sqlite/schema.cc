@@ -35,7 +35,7 @@ CREATE TABLE orders (
   external_id TEXT NOT NULL,
   fulfillment INTEGER NOT NULL,
   placed_at INTEGER NOT NULL,
-  placed_day INTEGER NOT NULL,
+  placed_day INTEGER,
   defective INTEGER NOT NULL,
   confirmed INTEGER NOT NULL,
   late INTEGER NOT NULL,
@@ -43,13 +43,14 @@ CREATE TABLE orders (
   body BLOB NOT NULL,
   PRIMARY KEY (seller, id)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX orders_external ON orders (seller, channel, external_id);
+CREATE UNIQUE INDEX orders_external ON orders (seller, external_id, channel);
 CREATE INDEX orders_placed ON orders (seller, placed_at, id);
 CREATE INDEX orders_metric ON orders (seller, channel, fulfillment, placed_day, id);
 CREATE INDEX orders_defective ON orders (seller, channel, fulfillment, placed_day, id)
   WHERE defective = 1;
 CREATE INDEX orders_late ON orders (seller, channel, fulfillment, placed_day, id) WHERE late = 1;
 CREATE INDEX orders_due ON orders (seller, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX orders_channel_due ON orders (seller, channel, due_at, id) WHERE due_at IS NOT NULL;
 
 CREATE TABLE returns (
   seller TEXT NOT NULL,
@@ -64,8 +65,9 @@ CREATE TABLE returns (
   due_at INTEGER,
   due_kind INTEGER,
   clock_at INTEGER,
+  response INTEGER,
+  response_day INTEGER,
   response_due INTEGER,
-  answered INTEGER,
   body BLOB NOT NULL,
   PRIMARY KEY (seller, id)
 ) STRICT, WITHOUT ROWID;
@@ -73,10 +75,13 @@ CREATE UNIQUE INDEX returns_external ON returns (seller, channel, external_id)
   WHERE external_id <> '';
 CREATE INDEX returns_rma ON returns (seller, rma) WHERE rma <> '';
 CREATE INDEX returns_order ON returns (seller, order_external_id);
+CREATE INDEX returns_status ON returns (seller, status, id);
 CREATE INDEX returns_due ON returns (seller, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX returns_channel_due ON returns (seller, channel, due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX returns_clock ON returns (clock_at) WHERE clock_at IS NOT NULL;
-CREATE INDEX returns_response ON returns (seller, channel, response_due, answered, id)
-  WHERE response_due IS NOT NULL;
+CREATE INDEX returns_response
+  ON returns (seller, channel, fulfillment, response_day, id, response, response_due)
+  WHERE response IS NOT NULL;
 
 CREATE TABLE refunds (
   seller TEXT NOT NULL,
@@ -95,7 +100,10 @@ CREATE UNIQUE INDEX refunds_external ON refunds (seller, channel, external_id)
   WHERE external_id <> '';
 CREATE INDEX refunds_order ON refunds (seller, order_id, id);
 CREATE INDEX refunds_return ON refunds (seller, return_id, id) WHERE return_id <> '';
+CREATE INDEX refunds_status ON refunds (seller, status, id);
+CREATE INDEX refunds_channel ON refunds (seller, channel, id);
 CREATE INDEX refunds_due ON refunds (seller, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX refunds_channel_due ON refunds (seller, channel, due_at, id) WHERE due_at IS NOT NULL;
 
 CREATE TABLE shipments (
   seller TEXT NOT NULL,
@@ -105,12 +113,13 @@ CREATE TABLE shipments (
   tracking_number TEXT NOT NULL,
   fulfillment INTEGER NOT NULL,
   validity INTEGER NOT NULL,
-  confirmed_day INTEGER NOT NULL,
+  confirmed_day INTEGER,
   body BLOB NOT NULL,
   PRIMARY KEY (seller, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX shipments_order ON shipments (seller, order_external_id);
 CREATE INDEX shipments_number ON shipments (seller, tracking_number) WHERE tracking_number <> '';
+CREATE INDEX shipments_validity ON shipments (seller, validity, id);
 CREATE INDEX shipments_metric ON shipments (seller, channel, fulfillment, confirmed_day, id);
 
 CREATE TABLE events (
@@ -146,8 +155,10 @@ CREATE TABLE effects (
   plugin TEXT NOT NULL,
   method TEXT NOT NULL,
   subject TEXT NOT NULL,
+  premise TEXT NOT NULL,
   state INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
+  unknown INTEGER NOT NULL,
   due_at INTEGER NOT NULL,
   last_error TEXT NOT NULL
 ) STRICT;

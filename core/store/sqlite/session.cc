@@ -20,6 +20,11 @@ M Parse(std::string_view bytes) {
   return message;
 }
 
+// Of returns that count in the response rate in one way.
+std::string ResponseIs(metrics::Counter counter) {
+  return Cat("response = ", static_cast<int>(counter));
+}
+
 // Queries by a part of the key name their index. Without statistics SQLite takes the seller, with
 // which every key begins, to be nearly as selective as the whole, and reads all rows of a seller;
 // and statistics of a small database mislead it just so once the database has grown.
@@ -97,18 +102,6 @@ std::optional<int64_t> Micros(const v1::Deadline* deadline) {
 std::string_view IdOf(std::string_view name) { return names::Split(name).id; }
 std::string_view SellerOf(std::string_view name) { return names::Split(name).seller; }
 
-// The latest response deadline that counts: open or met, of a seller-fulfilled return.
-const v1::Deadline* ResponseDeadline(const v1::Return& state) {
-  const v1::Deadline* latest = nullptr;
-  for (const v1::Deadline& deadline : state.deadlines()) {
-    if (deadline.kind() == v1::Deadline::KIND_RETURN_RESPONSE &&
-        deadline.state() != v1::Deadline::STATE_CANCELLED) {
-      latest = &deadline;
-    }
-  }
-  return latest;
-}
-
 Effect ReadEffect(const Statement& s) {
   Effect effect;
   effect.seq = s.Int(0);
@@ -117,10 +110,12 @@ Effect ReadEffect(const Statement& s) {
   effect.plugin = s.Text(3);
   effect.method = s.Text(4);
   effect.subject = s.Text(5);
-  effect.state = static_cast<Effect::State>(s.Int(6));
-  effect.attempt = static_cast<int>(s.Int(7));
-  effect.due_at = s.Int(8);
-  effect.last_error = s.Text(9);
+  effect.premise = s.Text(6);
+  effect.state = static_cast<Effect::State>(s.Int(7));
+  effect.attempt = static_cast<int>(s.Int(8));
+  effect.unknown = s.Int(9) != 0;
+  effect.due_at = s.Int(10);
+  effect.last_error = s.Text(11);
   return effect;
 }
 
@@ -130,8 +125,9 @@ std::vector<Effect> ReadEffects(Statement& statement) {
   return effects;
 }
 
-#define EFFECT_COLUMNS \
-  "seq, seller, effect_id, plugin, method, subject, state, attempt, due_at, last_error"
+#define EFFECT_COLUMNS                                                                          \
+  "seq, seller, effect_id, plugin, method, subject, premise, state, attempt, unknown, due_at, " \
+  "last_error"
 
 }  // namespace
 
@@ -272,7 +268,11 @@ std::optional<v1::Order> Session::FindOrderByExternalId(std::string_view seller,
 std::vector<v1::Order> Session::ListOrders(std::string_view seller, const OrderFilter& filter,
                                            std::optional<std::pair<int64_t, std::string>> after,
                                            int limit) {
-  Query query("SELECT body FROM orders WHERE seller = ?");
+  // By the index of the most selective part of the filter; what that finds is few and sorted.
+  const std::string_view index = !filter.external_id.empty()        ? "orders_external"
+                                 : filter.defective.value_or(false) ? "orders_defective"
+                                                                    : "orders_placed";
+  Query query(Cat("SELECT body FROM orders INDEXED BY ", index, " WHERE seller = ?"));
   query.Bind(seller);
   if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
   if (!filter.external_id.empty()) query.And("external_id = ?", filter.external_id);
@@ -287,9 +287,11 @@ void Session::PutOrder(const v1::Order& order, bool created) {
   Changing();
   const std::string_view seller = SellerOf(order.name());
   order.SerializeToString(&buffer_);
-  const absl::Time placed = calendar::FromProto(order.placed_at());
-  const int32_t day =
-      calendar::DayNumber(calendar::LocalDay(placed, ZoneOf(seller, order.channel())));
+  // Listed on the day that it is counted on.
+  std::optional<int64_t> day;
+  for (const metrics::Contribution& counted : metrics::Of(order, ZoneOf(seller, order.channel()))) {
+    day = counted.day;
+  }
   // Waiting to be shipped: seller-fulfilled, ship-by known, not confirmed, not cancelled.
   std::optional<int64_t> due;
   if (order.fulfillment() == v1::FULFILLMENT_MFN && order.has_expected_ship_by() &&
@@ -307,7 +309,7 @@ void Session::PutOrder(const v1::Order& order, bool created) {
       .Bind(std::string_view(order.external_id()))
       .Bind(static_cast<int64_t>(order.fulfillment()))
       .Bind(calendar::ToMicros(order.placed_at()))
-      .Bind(static_cast<int64_t>(day))
+      .Bind(day)
       .Bind(static_cast<int64_t>(metrics::IsDefective(order) ? 1 : 0))
       .Bind(static_cast<int64_t>(order.has_ship_confirmed_at() ? 1 : 0))
       .Bind(static_cast<int64_t>(
@@ -353,12 +355,22 @@ std::vector<ReturnRecord> Session::ReturnsOfOrder(std::string_view seller, std::
 std::vector<v1::Return> Session::ListReturns(std::string_view seller, const ReturnFilter& filter,
                                              std::string_view after_id, int limit) {
   const std::string_view index = !filter.external_rma_id.empty() ? " INDEXED BY returns_rma"
-                                 : filter.overdue_at             ? " INDEXED BY returns_due"
-                                                                 : "";
+                                 : !filter.order.empty()         ? " INDEXED BY returns_order"
+                                 : filter.overdue_at && !filter.channel.empty()
+                                     ? " INDEXED BY returns_channel_due"
+                                 : filter.overdue_at ? " INDEXED BY returns_due"
+                                 : filter.status     ? " INDEXED BY returns_status"
+                                                     : "";
   Query query(Cat("SELECT body FROM returns", index, " WHERE seller = ?"));
   query.Bind(seller);
   if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
-  if (!filter.order.empty()) query.And("order_id = ?", filter.order);
+  if (!filter.order.empty()) {
+    // The index is by the channel's id of the order, which returns have before their order is
+    // known.
+    query.And("order_id = ?", filter.order)
+        .And("order_external_id = (SELECT external_id FROM orders WHERE seller = ?", seller)
+        .And("id = ?)", filter.order);
+  }
   if (!filter.external_rma_id.empty()) {
     query.And("rma = ? AND rma <> ''", filter.external_rma_id);
   }
@@ -388,15 +400,21 @@ void Session::PutReturn(const ReturnRecord& record, bool created) {
   record.SerializeToString(&buffer_);
   const v1::Deadline* due = NextForPerson(state);
   const v1::Deadline* clock = NextForClock(state);
-  const v1::Deadline* response = ResponseDeadline(state);
+  const std::optional<metrics::Response> response = metrics::ResponseOf(state);
+  std::optional<int64_t> response_counter, response_day, response_due;
+  if (response) {
+    response_counter = static_cast<int64_t>(response->counter);
+    response_day = calendar::DayNumber(calendar::LocalDay(response->due, absl::UTCTimeZone()));
+    response_due = absl::ToUnixMicros(response->due);
+  }
   db_.Prepare(created ? "INSERT INTO returns (channel, external_id, rma, order_id, "
                         "order_external_id, status, fulfillment, due_at, due_kind, clock_at, "
-                        "response_due, answered, body, seller, id) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                        "response, response_day, response_due, body, seller, id) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                       : "UPDATE returns SET channel = ?, external_id = ?, rma = ?, order_id = ?, "
                         "order_external_id = ?, status = ?, fulfillment = ?, due_at = ?, "
-                        "due_kind = ?, clock_at = ?, response_due = ?, answered = ?, body = ? "
-                        "WHERE seller = ? AND id = ?")
+                        "due_kind = ?, clock_at = ?, response = ?, response_day = ?, "
+                        "response_due = ?, body = ? WHERE seller = ? AND id = ?")
       .Bind(IdOf(state.channel()))
       .Bind(std::string_view(state.external_id()))
       .Bind(std::string_view(state.external_rma_id()))
@@ -407,8 +425,9 @@ void Session::PutReturn(const ReturnRecord& record, bool created) {
       .Bind(Micros(due))
       .Bind(due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
       .Bind(Micros(clock))
-      .Bind(Micros(response))
-      .Bind(response == nullptr ? std::nullopt : std::optional<int64_t>(response->state()))
+      .Bind(response_counter)
+      .Bind(response_day)
+      .Bind(response_due)
       .BindBlob(buffer_)
       .Bind(SellerOf(state.name()))
       .Bind(IdOf(state.name()))
@@ -450,6 +469,8 @@ std::vector<v1::Refund> Session::ListRefunds(std::string_view seller, const Refu
                                              std::string_view after_id, int limit) {
   const std::string_view index = !filter.return_id.empty() ? " INDEXED BY refunds_return"
                                  : !filter.order.empty()   ? " INDEXED BY refunds_order"
+                                 : filter.status           ? " INDEXED BY refunds_status"
+                                 : !filter.channel.empty() ? " INDEXED BY refunds_channel"
                                                            : "";
   Query query(Cat("SELECT body FROM refunds", index, " WHERE seller = ?"));
   query.Bind(seller);
@@ -533,7 +554,8 @@ std::vector<v1::Shipment> Session::ListShipments(std::string_view seller,
                                                  std::string_view after_id, int limit) {
   const std::string_view index = !filter.tracking_number.empty() ? " INDEXED BY shipments_number"
                                  : !filter.order_external_id.empty() ? " INDEXED BY shipments_order"
-                                                                     : "";
+                                 : filter.validity ? " INDEXED BY shipments_validity"
+                                                   : "";
   Query query(Cat("SELECT body FROM shipments", index, " WHERE seller = ?"));
   query.Bind(seller);
   if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
@@ -549,9 +571,14 @@ std::vector<v1::Shipment> Session::ListShipments(std::string_view seller,
   return All<v1::Shipment>(std::move(query), db_);
 }
 
-void Session::PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
-                          int32_t confirmed_day, bool created) {
+void Session::PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment, bool created) {
   Changing();
+  // Listed on the day that it is counted on.
+  std::optional<int64_t> confirmed_day;
+  for (const metrics::Contribution& counted :
+       metrics::Of(shipment, fulfillment, ZoneOf(SellerOf(shipment.name()), shipment.channel()))) {
+    confirmed_day = counted.day;
+  }
   shipment.SerializeToString(&buffer_);
   db_.Prepare(created ? "INSERT INTO shipments (channel, order_external_id, tracking_number, "
                         "fulfillment, validity, confirmed_day, body, seller, id) "
@@ -564,7 +591,7 @@ void Session::PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillm
       .Bind(std::string_view(shipment.verdict().tracking_number()))
       .Bind(static_cast<int64_t>(fulfillment))
       .Bind(static_cast<int64_t>(shipment.verdict().validity()))
-      .Bind(static_cast<int64_t>(confirmed_day))
+      .Bind(confirmed_day)
       .BindBlob(buffer_)
       .Bind(SellerOf(shipment.name()))
       .Bind(IdOf(shipment.name()))
@@ -588,8 +615,9 @@ std::vector<WorkRow> Session::ListWork(std::string_view seller, const WorkFilter
   std::vector<WorkRow> rows;
   for (const Source& source : kSources) {
     const int rank = static_cast<int>(source.source);
-    Query query(
-        Cat("SELECT id, due_at, ", source.kind, ", body FROM ", source.table, " WHERE seller = ?"));
+    Query query(Cat("SELECT id, due_at, ", source.kind, ", body FROM ", source.table,
+                    " INDEXED BY ", source.table, filter.channel.empty() ? "_due" : "_channel_due",
+                    " WHERE seller = ?"));
     query.Bind(seller).And("due_at IS NOT NULL");
     if (rank > after.source) {
       query.And("due_at >= ?", after.due_at);
@@ -630,53 +658,81 @@ int64_t Session::SumCounter(std::string_view seller, std::string_view channel,
 }
 
 int64_t Session::CountUnansweredBefore(std::string_view seller, std::string_view channel,
-                                       int64_t from, int64_t now) {
-  Statement s = db_.Prepare(
-      "SELECT count(*) FROM returns INDEXED BY returns_response WHERE seller = ? AND channel = ? "
-      "AND response_due >= ? AND response_due < ? AND answered = 1");
-  s.Bind(seller).Bind(channel).Bind(from).Bind(now);
+                                       int32_t day, int64_t now) {
+  static const std::string kSql =
+      Cat("SELECT count(*) FROM returns INDEXED BY returns_response WHERE seller = ? AND "
+          "channel = ? AND fulfillment = ? AND response_day = ? AND response_due < ? AND ",
+          ResponseIs(metrics::Counter::kUnanswered));
+  Statement s = db_.Prepare(kSql);
+  s.Bind(seller)
+      .Bind(channel)
+      .Bind(static_cast<int64_t>(v1::FULFILLMENT_MFN))
+      .Bind(static_cast<int64_t>(day))
+      .Bind(now);
   return s.Next() ? s.Int(0) : 0;
 }
 
 std::vector<MetricRow> Session::ListMetric(std::string_view seller, const MetricQuery& query,
                                            std::optional<std::pair<int32_t, std::string>> after,
                                            int limit) {
-  // Values of v1::Deadline::State in `answered`: 1 RUNNING, 2 MET, 4 MET_LATE.
-  static constexpr std::string_view kResponseDay = "response_due / 86400000000";
-  std::string_view table = "orders", day = "placed_day";
-  std::string condition;
+  using Cases = MetricQuery::Cases;
+  // Only the orders themselves are counted also where the marketplace ships.
+  if (query.kind != v1::Metric::KIND_ODR && query.fulfillment != v1::FULFILLMENT_MFN) return {};
+  std::string_view table, index, day = "placed_day";
+  std::string condition = "1";
+  int32_t last_day = query.last_day;
   switch (query.kind) {
     case v1::Metric::KIND_ODR:
-      condition = query.denominator ? "1" : "defective = 1";
+    case v1::Metric::KIND_LSR: {
+      const bool odr = query.kind == v1::Metric::KIND_ODR;
+      table = "orders";
+      if (query.cases == Cases::kDenominator) {
+        index = "orders_metric";
+        if (!odr) condition = "confirmed = 1";
+      } else {
+        index = odr ? "orders_defective" : "orders_late";
+        condition = odr ? "defective = 1" : "late = 1";
+      }
       break;
-    case v1::Metric::KIND_LSR:
-      condition = query.denominator ? "confirmed = 1" : "late = 1";
-      break;
-    case v1::Metric::KIND_VTR:
+    }
+    case v1::Metric::KIND_VTR: {
+      static const std::string kValid = Cat(static_cast<int>(v1::TrackingVerdict::VALIDITY_VALID));
       table = "shipments";
+      index = "shipments_metric";
       day = "confirmed_day";
-      condition = query.denominator ? "1" : "validity = 1";
+      if (query.cases != Cases::kDenominator) {
+        condition = Cat(query.cases == Cases::kBad ? "validity <> " : "validity = ", kValid);
+      }
       break;
-    case v1::Metric::KIND_RESP:
+    }
+    case v1::Metric::KIND_RESP: {
+      static const std::string kAnsweredInTime = ResponseIs(metrics::Counter::kAnsweredInTime);
+      static const std::string kBad = Cat(ResponseIs(metrics::Counter::kAnsweredLate), " OR (",
+                                          ResponseIs(metrics::Counter::kUnanswered),
+                                          " AND response_day <= ? AND response_due < ?)");
       table = "returns";
-      day = kResponseDay;
-      condition = query.denominator ? "(answered IN (2, 4) OR (answered = 1 AND response_due < ?))"
-                                    : "answered = 2";
+      index = "returns_response";
+      day = "response_day";
+      last_day = query.last_answered_day;
+      condition = query.cases == Cases::kNumerator ? kAnsweredInTime
+                  : query.cases == Cases::kBad
+                      ? Cat("response IS NOT NULL AND (", kBad, ")")
+                      : Cat("response IS NOT NULL AND (", kAnsweredInTime, " OR ", kBad, ")");
       break;
+    }
     default:
       return {};
   }
-  Query sql(Cat("SELECT ", day, ", id, body FROM ", table, " WHERE seller = ?"));
+  Query sql(
+      Cat("SELECT ", day, ", id, body FROM ", table, " INDEXED BY ", index, " WHERE seller = ?"));
   sql.Bind(seller)
       .And("channel = ?", query.channel)
       .And("fulfillment = ?", static_cast<int64_t>(query.fulfillment))
       .And(Cat(day, " BETWEEN ? AND ?"), static_cast<int64_t>(query.first_day))
-      .Bind(static_cast<int64_t>(query.last_day))
+      .Bind(static_cast<int64_t>(last_day))
       .And(condition);
-  if (query.kind == v1::Metric::KIND_RESP) {
-    if (query.denominator) sql.Bind(query.now);
-    // What the index can use; the day above is computed from it.
-    sql.And("response_due >= ?", int64_t{query.first_day} * 86400000000);
+  if (query.kind == v1::Metric::KIND_RESP && query.cases != Cases::kNumerator) {
+    sql.Bind(static_cast<int64_t>(query.last_day)).Bind(query.now);
   }
   if (after) {
     sql.And(Cat("(", day, ", id) < (?, ?)"), static_cast<int64_t>(after->first))
@@ -785,17 +841,20 @@ void Session::PutEffect(Effect* effect) {
   Changing();
   Statement s = db_.Prepare(
       effect->seq == 0
-          ? "INSERT INTO effects (seller, effect_id, plugin, method, subject, state, attempt, "
-            "due_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+          ? "INSERT INTO effects (seller, effect_id, plugin, method, subject, premise, state, "
+            "attempt, unknown, due_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
           : "UPDATE effects SET seller = ?, effect_id = ?, plugin = ?, method = ?, subject = ?, "
-            "state = ?, attempt = ?, due_at = ?, last_error = ? WHERE seq = ?");
+            "premise = ?, state = ?, attempt = ?, unknown = ?, due_at = ?, last_error = ? "
+            "WHERE seq = ?");
   s.Bind(std::string_view(effect->seller))
       .Bind(std::string_view(effect->effect_id))
       .Bind(std::string_view(effect->plugin))
       .Bind(std::string_view(effect->method))
       .Bind(std::string_view(effect->subject))
+      .Bind(std::string_view(effect->premise))
       .Bind(static_cast<int64_t>(effect->state))
       .Bind(static_cast<int64_t>(effect->attempt))
+      .Bind(static_cast<int64_t>(effect->unknown ? 1 : 0))
       .Bind(effect->due_at)
       .Bind(std::string_view(effect->last_error));
   if (effect->seq != 0) s.Bind(effect->seq);

@@ -66,7 +66,7 @@ class Session final : public Transaction {
                                 const WorkPosition& after, int limit) override;
   int64_t SumCounter(std::string_view seller, std::string_view channel, v1::Fulfillment fulfillment,
                      metrics::Counter counter, int32_t first_day, int32_t last_day) override;
-  int64_t CountUnansweredBefore(std::string_view seller, std::string_view channel, int64_t from,
+  int64_t CountUnansweredBefore(std::string_view seller, std::string_view channel, int32_t day,
                                 int64_t now) override;
   std::vector<MetricRow> ListMetric(std::string_view seller, const MetricQuery& query,
                                     std::optional<std::pair<int32_t, std::string>> after,
@@ -87,7 +87,7 @@ class Session final : public Transaction {
   void PutOrder(const v1::Order& order, bool created) override;
   void PutReturn(const ReturnRecord& record, bool created) override;
   void PutRefund(const RefundRecord& record, bool created) override;
-  void PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment, int32_t confirmed_day,
+  void PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
                    bool created) override;
   int64_t AppendEvent(std::string_view seller, v1::Event* event) override;
   void AddCounter(std::string_view seller, const CounterKey& key, int64_t amount) override;

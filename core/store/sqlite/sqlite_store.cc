@@ -141,7 +141,12 @@ class SqliteStore final : public Store {
         connection.Execute("ROLLBACK");
         throw;
       }
-      connection.Execute("COMMIT");
+      try {
+        connection.Execute("COMMIT");
+      } catch (const Error&) {
+        // The work has answered by now. Without the transaction the next read begins afresh.
+        sqlite3_exec(connection.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+      }
     }
     Connection connection;
     Session session;

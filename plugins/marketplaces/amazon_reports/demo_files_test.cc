@@ -53,7 +53,7 @@ std::map<std::string, Sum> Orders(const ParseReportResponse& response) {
     Sum& sum = out[order.external_id()];
     const v1::OrderLine& line = order.lines(0);
     sum.paid += line.item_total().minor_units() + line.tax_total().minor_units() +
-                order.shipping_total().minor_units() + order.shipping_tax().minor_units();
+                line.shipping_total().minor_units() + line.shipping_tax().minor_units();
     sum.shipped[line.sku()] += line.quantity_shipped();
   }
   return out;
@@ -160,7 +160,7 @@ TEST(DemoFiles, Japan) {
   EXPECT_EQ(response.records_size(), 9);
   EXPECT_EQ(response.records(0).order().lines(0).item_total().minor_units(), 3980);
   EXPECT_EQ(response.records(0).order().lines(0).tax_total().minor_units(), 362);
-  EXPECT_EQ(response.records(0).order().shipping_total().minor_units(), 500);
+  EXPECT_EQ(response.records(0).order().lines(0).shipping_total().minor_units(), 500);
   auto orders = Orders(response);
   const ParseReportResponse returns = Read("jp/mfn-returns.txt");
   EXPECT_EQ(returns.report_type(), "GET_FLAT_FILE_RETURNS_DATA_BY_RETURN_DATE");

@@ -1,13 +1,14 @@
 #include "plugins/marketplaces/amazon_reports/reader_state.h"
 
 #include <cstring>
+#include <functional>
 
 namespace aftersales::amazon_reports {
 namespace {
 
 // Name and version of the layout. A state never outlives the reading of one file, but the plugin
 // may be replaced meanwhile.
-constexpr std::string_view kMark = "AR1";
+constexpr std::string_view kMark = "AR2";
 
 // The fixed part, as it is copied to and from bytes: host and plugin share one machine.
 struct Fixed {
@@ -27,6 +28,44 @@ enum Flag : uint8_t { kFellBack = 1, kSkipping = 2, kOtherType = 4, kByPosition 
 
 }  // namespace
 
+int32_t OrderRun::Count(std::string_view order, std::string_view sku, std::string_view row) {
+  constexpr std::hash<std::string_view> kHash;
+  if (const uint64_t hash = kHash(order); hash != order_) {
+    order_ = hash;
+    lines_.clear();
+  }
+  const Line line{kHash(sku), kHash(row)};
+  int32_t before = 0;
+  for (const Line& known : lines_) {
+    if (known.sku != line.sku) continue;
+    if (known.row == line.row) return before;
+    ++before;
+  }
+  if (lines_.size() < kMaxLines) lines_.push_back(line);
+  return before;
+}
+
+void OrderRun::Encode(std::string* out) const {
+  const auto count = static_cast<uint32_t>(lines_.size());
+  out->append(reinterpret_cast<const char*>(&count), sizeof count);
+  out->append(reinterpret_cast<const char*>(&order_), sizeof order_);
+  out->append(reinterpret_cast<const char*>(lines_.data()), lines_.size() * sizeof(Line));
+}
+
+bool OrderRun::Decode(std::string_view* bytes) {
+  uint32_t count = 0;
+  constexpr size_t kHead = sizeof count + sizeof order_;
+  if (bytes->size() < kHead) return false;
+  std::memcpy(&count, bytes->data(), sizeof count);
+  std::memcpy(&order_, bytes->data() + sizeof count, sizeof order_);
+  bytes->remove_prefix(kHead);
+  if (count > kMaxLines || bytes->size() < count * sizeof(Line)) return false;
+  lines_.resize(count);
+  if (count > 0) std::memcpy(lines_.data(), bytes->data(), count * sizeof(Line));
+  bytes->remove_prefix(count * sizeof(Line));
+  return true;
+}
+
 std::string ReaderState::Encode() const {
   Fixed fixed{};
   fixed.line = line;
@@ -43,6 +82,7 @@ std::string ReaderState::Encode() const {
   out.reserve(kMark.size() + sizeof fixed + partial.size());
   out.append(kMark);
   out.append(reinterpret_cast<const char*>(&fixed), sizeof fixed);
+  order_run.Encode(&out);
   out.append(partial);
   return out;
 }
@@ -70,6 +110,7 @@ bool ReaderState::Decode(std::string_view bytes) {
   std::memcpy(map.cell.data(), fixed.cell, sizeof fixed.cell);
   map.column_count = fixed.column_count;
   map.by_position = (fixed.flags & kByPosition) != 0;
+  if (!order_run.Decode(&bytes)) return false;
   partial.assign(bytes);
   return true;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "plugins/marketplaces/amazon_reports/report_types.h"
 #include "plugins/marketplaces/amazon_reports/text_decoder.h"
@@ -29,6 +30,29 @@ enum class Phase : uint8_t {
   kRefused = 6,
 };
 
+// The rows of the order that is being read, for reports that have no order item ids. Only rows that
+// follow each other are known to be of one order: a report lists the lines of an order together,
+// and the memory must not grow with the file.
+class OrderRun {
+ public:
+  // How many lines of the same order and SKU were before this row. A row that is the same to the
+  // letter is the same line again.
+  int32_t Count(std::string_view order, std::string_view sku, std::string_view row);
+
+  void Encode(std::string* out) const;
+  // Takes what Encode made off the front. False if that is not there.
+  bool Decode(std::string_view* bytes);
+
+ private:
+  // An order has a few lines; of a longer one the later rows are taken for lines of their own SKU.
+  static constexpr uint32_t kMaxLines = 500;
+  struct Line {
+    uint64_t sku, row;  // hashes
+  };
+  uint64_t order_ = 0;
+  std::vector<Line> lines_;
+};
+
 struct ReaderState {
   Phase phase = Phase::kStart;
   ReportKind kind = ReportKind::kUnknown;
@@ -47,7 +71,9 @@ struct ReaderState {
   // Start of a line that has not ended yet, or the JSON document so far.
   std::string partial;
 
-  // As bytes, at most 100 more than `partial`.
+  OrderRun order_run;
+
+  // As bytes, at most 100 more than `partial` and 16 for each line of the order that is being read.
   std::string Encode() const;
   // False if the bytes are none that Encode made.
   bool Decode(std::string_view bytes);

@@ -306,6 +306,7 @@ class Reader {
     warning_.kind = WarningKind::kNone;
     if (ReadRow(MakeRow(spec, state_.map), record, &error_, &warning_)) {
       record->set_line(state_.line);
+      CountSameLines(line, record);
       if (warning_.kind != WarningKind::kNone) {
         Warn(warning_.kind, warning_.column, warning_.reason, warning_.message);
       }
@@ -313,6 +314,15 @@ class Reader {
     }
     response_->mutable_records()->RemoveLast();
     Problem(state_.line, error_.column, error_.reason, error_.message, true);
+  }
+
+  // Says which of the order's lines of one SKU the row is, where no item id does.
+  void CountSameLines(std::string_view line, plugin::v1::ReportRecord* record) {
+    if (!record->has_order()) return;
+    const v1::Order& order = record->order();
+    if (!order.lines(0).external_item_id().empty()) return;
+    record->set_same_line_count(
+        state_.order_run.Count(order.external_id(), order.lines(0).sku(), line));
   }
 
   Row MakeRow(const ReportSpec& spec, const ColumnMap& map) {

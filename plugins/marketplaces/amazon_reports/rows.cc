@@ -321,7 +321,7 @@ std::string_view WithoutInvalidMark(std::string_view number) {
 }
 
 // A line of an order. `item-price` is the total of the line, not the price of a unit, and the
-// report has no order item id; where a file has one it is the line's id, else the SKU is.
+// report has no order item id, though some files do. The host gives the line its id.
 bool ReadOrder(const Fields& f, v1::Order* order) {
   std::string_view id;
   std::string_view sku;
@@ -355,7 +355,6 @@ bool ReadOrder(const Fields& f, v1::Order* order) {
   if (country.size() == 2) Set(country, order, &v1::Order::mutable_ship_country);
 
   v1::OrderLine* line = order->add_lines();
-  Set(item_id.empty() ? sku : item_id, line, &v1::OrderLine::mutable_line_id);
   Set(sku, line, &v1::OrderLine::mutable_sku);
   Set(item_id, line, &v1::OrderLine::mutable_external_item_id);
   if (!f.Text(kOrdersAsin, kMaxIdBytes, line, &v1::OrderLine::mutable_asin)) return false;
@@ -366,8 +365,7 @@ bool ReadOrder(const Fields& f, v1::Order* order) {
   if (line_word.empty()) line_word = f.Cell(kOrdersStatus);
   Set(Utf8Prefix(line_word, kMaxTextBytes), line, &v1::OrderLine::mutable_external_status);
   const auto line_status = OrderStatus(line_word);
-  // A cancelled line keeps its row with quantity 0. How many units it was for is lost then; 1 is
-  // the least that an order line is for.
+  // A cancelled line keeps its row with quantity 0.
   const bool cancelled =
       status == v1::Order::STATUS_CANCELLED || line_status == v1::Order::STATUS_CANCELLED;
   int32_t quantity = 1;
@@ -375,7 +373,6 @@ bool ReadOrder(const Fields& f, v1::Order* order) {
                 : !f.RequiredCount(kOrdersQuantity, 1, &quantity)) {
     return false;
   }
-  quantity = std::max(quantity, 1);
   line->set_quantity(quantity);
   if (!cancelled && line_status == v1::Order::STATUS_SHIPPED) line->set_quantity_shipped(quantity);
 
@@ -393,8 +390,8 @@ bool ReadOrder(const Fields& f, v1::Order* order) {
   if (currency.empty()) return true;
   SetMoney(item, currency, line->mutable_item_total());
   SetMoney(tax, currency, line->mutable_tax_total());
-  SetMoney(shipping, currency, order->mutable_shipping_total());
-  SetMoney(shipping_tax, currency, order->mutable_shipping_tax());
+  SetMoney(shipping, currency, line->mutable_shipping_total());
+  SetMoney(shipping_tax, currency, line->mutable_shipping_tax());
   return true;
 }
 
@@ -439,7 +436,6 @@ bool ReadActionableOrder(const Fields& f, v1::Order* order) {
   const std::string_view country = f.Cell(kActionableCountry);
   if (country.size() == 2) Set(country, order, &v1::Order::mutable_ship_country);
   v1::OrderLine* line = order->add_lines();
-  Set(item_id, line, &v1::OrderLine::mutable_line_id);
   Set(item_id, line, &v1::OrderLine::mutable_external_item_id);
   Set(sku, line, &v1::OrderLine::mutable_sku);
   Set(Utf8Prefix(f.Cell(kActionableTitle), kMaxTitleBytes), line, &v1::OrderLine::mutable_title);

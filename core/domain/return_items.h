@@ -1,0 +1,46 @@
+// What the fold, the guards and the quote of a return all ask of it: which line is meant, how many
+// units are taken, what a state or condition amounts to.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "aftersales/v1/order.pb.h"
+#include "aftersales/v1/refund.pb.h"
+#include "aftersales/v1/return.pb.h"
+
+namespace aftersales {
+
+// `REQUESTED` for STATUS_REQUESTED.
+std::string StatusName(v1::Return::Status status);
+std::string StatusName(v1::Refund::Status status);
+
+// The item that a line id, else a SKU or item id, names; the only item when it names none.
+const v1::ReturnItem* FindItem(const v1::Return& state, std::string_view line_id);
+v1::ReturnItem* FindItem(v1::Return* state, std::string_view line_id);
+
+// The receipt or inspection of that id; null for an empty id, and when there is none.
+const v1::Receipt* FindReceipt(const v1::Return& state, std::string_view receipt_id);
+const v1::Inspection* FindInspection(const v1::Return& state, std::string_view inspection_id);
+
+// Index of a line of an order, -1 when there is none.
+int LineIndex(const v1::Order& order, std::string_view line_id);
+// The line of an order that an item is of: by line id, else item id, else SKU.
+const v1::OrderLine* OrderLineOf(const v1::Order& order, const v1::ReturnItem& item);
+
+// Units of a line that the order's other returns have a claim to: all that were asked for before
+// the return called `own` (empty: a new one), and those asked for later that are approved already.
+// Returns that are rejected, cancelled or expired give their units back.
+int64_t UnitsInOtherReturns(std::span<const v1::Return> returns_of_order, std::string_view own,
+                            std::string_view line_id);
+
+// Whether the return was approved, returnless or not.
+bool IsApproved(const v1::Return& state);
+// Whether a label may still be used, or was.
+bool IsLive(v1::ReturnLabel::State state);
+// Whether units in this condition are not what was sold.
+bool IsWrong(v1::Condition condition);
+
+}  // namespace aftersales
