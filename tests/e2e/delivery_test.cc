@@ -27,6 +27,9 @@ TEST_F(DeliveryTest, RemoteThatAsksToComeAgain) {
   const v1::Order order = Put(OrderOf("us", "113-7000001-0000001", {{"PEN", 1, 1000, 0}}));
   SetMode("fake-market", "IssueRefund=RETRY");
   const v1::Refund refund = Issue(Concession(order, "PEN", 1), v1::Refund::STATUS_SUBMITTED);
+  while (Log("fake-market", "retries.log", refund.name()).empty()) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
   SetMode("fake-market", "");
   absl::SleepFor(absl::Milliseconds(300));
   // Not before the second that it asked for.

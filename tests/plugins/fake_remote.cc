@@ -21,6 +21,7 @@ using sdk::Code;
 using sdk::Status;
 
 constexpr std::string_view kEffectLog = "effects.log";
+constexpr std::string_view kRetryLog = "retries.log";
 constexpr std::string_view kNotIdempotent = "NOT_IDEMPOTENT";
 
 constexpr std::pair<std::string_view, Mode> kModes[] = {
@@ -136,7 +137,7 @@ Status FakeRemote::Perform(const sdk::Call& call, const FakeEffect& effect, Effe
       result.set_outcome(EffectResult::OUTCOME_RETRY);
       result.set_message("told to ask for another try");
       result.mutable_retry_after()->set_seconds(1);
-      return Status::Ok();
+      return AppendLine(kRetryLog, OrDash(effect.method) + ' ' + OrDash(effect.subject));
     case Mode::kTimeoutNotDone:
       result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
       result.set_message("timed out");

@@ -6,7 +6,7 @@
 //
 //   OK                does it and says so (the default)
 //   FAIL              does nothing, says that it is definitely not done
-//   RETRY             does nothing, asks to come again after a second
+//   RETRY             does nothing, asks to come again after a second; a line of `retries.log`
 //   TIMEOUT_DONE      does it, but the answer is lost
 //   TIMEOUT_NOT_DONE  does nothing, and the answer is lost
 //   MANUAL            does nothing, says that a person has to
