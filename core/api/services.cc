@@ -12,6 +12,7 @@ Services::Services(engine::Engine& engine) {
   services_.push_back(MakeMetricsService(engine));
   services_.push_back(MakePluginService(engine));
   services_.push_back(MakeFactService(engine));
+  services_.push_back(MakeAuditService(engine));
   std::function<void()> drain;
   services_.push_back(MakeEventService(engine, &drain));
   drain_.push_back(std::move(drain));

@@ -92,6 +92,12 @@ struct MetricQuery {
   int32_t last_answered_day;
   int64_t now;
 };
+// An event as it is stored, and its place in the audit chain (core/domain/audit_chain.h).
+struct ChainedEvent {
+  int64_t seq;
+  std::string body;
+  std::string hash;
+};
 struct MetricRow {
   int32_t day;
   std::string id;
@@ -200,6 +206,9 @@ class Reader {
   virtual std::vector<v1::Event> EventsBySequence(std::string_view seller,
                                                   std::span<const int64_t> sequences) = 0;
   virtual int64_t LastSequence(std::string_view seller) = 0;
+  // The same with what chains them, in the bytes that are stored.
+  virtual std::vector<ChainedEvent> ChainAfter(std::string_view seller, int64_t after,
+                                               int limit) = 0;
 
   virtual std::optional<StoredAnswer> FindAnswer(std::string_view seller,
                                                  std::string_view request_id) = 0;

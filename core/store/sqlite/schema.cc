@@ -125,6 +125,7 @@ CREATE INDEX shipments_metric ON shipments (seller, channel, fulfillment, confir
 CREATE TABLE events (
   seller TEXT NOT NULL,
   seq INTEGER NOT NULL,
+  hash BLOB NOT NULL,
   body BLOB NOT NULL,
   PRIMARY KEY (seller, seq)
 ) STRICT, WITHOUT ROWID;
@@ -176,6 +177,9 @@ INSERT INTO meta VALUES ('secret', randomblob(32));
 )sql",
 };
 
+// By which a schema is known again.
+std::string SumOf(const char* migration) { return Cat(absl::Hex(Fingerprint(migration))); }
+
 }  // namespace
 
 void Migrate(Connection& connection) {
@@ -189,9 +193,22 @@ void Migrate(Connection& connection) {
     throw Error(Cat("the database has schema ", version, ", this program knows up to ", newest,
                     ": run a newer program, or another data directory"));
   }
+  for (int64_t done = 0; done < version; ++done) {
+    Statement statement = connection.Prepare("SELECT value FROM meta WHERE key = ?");
+    const std::string key = Cat("migration ", done + 1);
+    statement.Bind(std::string_view(key));
+    if (statement.Next() && statement.Text(0) == SumOf(kMigrations[done])) continue;
+    throw Error(Cat("the database was made by a program whose schema ", done + 1,
+                    " is another one, from before it was released: take a new data directory and "
+                    "import the reports again"));
+  }
   for (; version < newest; ++version) {
     connection.Execute("BEGIN IMMEDIATE");
     connection.Execute(kMigrations[version]);
+    connection.Prepare("INSERT INTO meta VALUES (?, ?)")
+        .Bind(std::string_view(Cat("migration ", version + 1)))
+        .BindBlob(SumOf(kMigrations[version]))
+        .Run();
     connection.Execute(Cat("PRAGMA user_version=", version + 1).c_str());
     connection.Execute("COMMIT");
   }

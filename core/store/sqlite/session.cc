@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "core/domain/audit_chain.h"
 #include "core/domain/calendar.h"
 #include "core/domain/deadlines.h"
 #include "core/domain/resource_names.h"
@@ -138,7 +139,7 @@ void Session::BeginWork() {
   savepoint_ = false;
   work_news_ = false;
   work_counters_.clear();
-  sequence_undo_.clear();
+  log_undo_.clear();
 }
 
 void Session::Changing() {
@@ -159,8 +160,8 @@ void Session::UndoWork() {
     db_.Prepare("ROLLBACK TO work").Run();
     db_.Prepare("RELEASE work").Run();
   }
-  for (auto it = sequence_undo_.rbegin(); it != sequence_undo_.rend(); ++it) {
-    last_sequence_[it->first] = it->second;
+  for (auto it = log_undo_.rbegin(); it != log_undo_.rend(); ++it) {
+    log_ends_[it->first] = it->second;
   }
   in_work_ = false;
 }
@@ -186,7 +187,7 @@ void Session::FlushCounters() {
 void Session::Forget() {
   batch_counters_.clear();
   work_counters_.clear();
-  last_sequence_.clear();
+  log_ends_.clear();
   news_ = false;
   in_work_ = false;
 }
@@ -778,20 +779,46 @@ int64_t Session::LastSequence(std::string_view seller) {
   return s.Next() ? s.Int(0) : 0;
 }
 
+std::vector<ChainedEvent> Session::ChainAfter(std::string_view seller, int64_t after, int limit) {
+  Statement s = db_.Prepare(
+      "SELECT seq, body, hash FROM events WHERE seller = ? AND seq > ? ORDER BY seq LIMIT ?");
+  s.Bind(seller).Bind(after).Bind(static_cast<int64_t>(limit));
+  std::vector<ChainedEvent> entries;
+  while (s.Next()) {
+    entries.push_back({s.Int(0), std::string(s.Bytes(1)), std::string(s.Bytes(2))});
+  }
+  return entries;
+}
+
+Session::LogEnd Session::FindLogEnd(std::string_view seller) {
+  Statement s =
+      db_.Prepare("SELECT seq, hash FROM events WHERE seller = ? ORDER BY seq DESC LIMIT 1");
+  s.Bind(seller);
+  if (!s.Next()) return {0, ChainStart()};
+  return {s.Int(0), std::string(s.Bytes(1))};
+}
+
 int64_t Session::AppendEvent(std::string_view seller, v1::Event* event) {
   Changing();
-  auto found = last_sequence_.find(seller);
-  if (found == last_sequence_.end()) {
-    found = last_sequence_.emplace(std::string(seller), LastSequence(seller)).first;
+  auto found = log_ends_.find(seller);
+  if (found == log_ends_.end()) {
+    found = log_ends_.emplace(std::string(seller), FindLogEnd(seller)).first;
   }
-  sequence_undo_.emplace_back(found->first, found->second);
-  const int64_t seq = ++found->second;
+  LogEnd& end = found->second;
+  log_undo_.emplace_back(found->first, end);
+  ++end.seq;
   // Zero padded, so that names sort in the order of recording.
-  event->set_name(Cat("sellers/", seller, "/events/", absl::Dec(seq, absl::kZeroPad16)));
+  event->set_name(Cat("sellers/", seller, "/events/", absl::Dec(end.seq, absl::kZeroPad16)));
   event->SerializeToString(&buffer_);
-  db_.Prepare("INSERT INTO events VALUES (?, ?, ?)").Bind(seller).Bind(seq).BindBlob(buffer_).Run();
+  end.hash = ChainHash(end.hash, buffer_);
+  db_.Prepare("INSERT INTO events VALUES (?, ?, ?, ?)")
+      .Bind(seller)
+      .Bind(end.seq)
+      .BindBlob(end.hash)
+      .BindBlob(buffer_)
+      .Run();
   work_news_ = true;
-  return seq;
+  return end.seq;
 }
 
 std::optional<StoredAnswer> Session::FindAnswer(std::string_view seller,

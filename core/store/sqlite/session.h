@@ -75,6 +75,7 @@ class Session final : public Transaction {
   std::vector<v1::Event> EventsBySequence(std::string_view seller,
                                           std::span<const int64_t> sequences) override;
   int64_t LastSequence(std::string_view seller) override;
+  std::vector<ChainedEvent> ChainAfter(std::string_view seller, int64_t after, int limit) override;
   std::optional<StoredAnswer> FindAnswer(std::string_view seller,
                                          std::string_view request_id) override;
   std::vector<Effect> DueEffects(int64_t now, int limit) override;
@@ -113,8 +114,14 @@ class Session final : public Transaction {
   CounterDeltas batch_counters_;
   std::vector<std::pair<std::pair<std::string, CounterKey>, int64_t>> work_counters_;
   // Next sequence by seller; the value before the work in hand is kept to undo it.
-  ByText<int64_t> last_sequence_;
-  std::vector<std::pair<std::string, int64_t>> sequence_undo_;
+  // Where a seller's log ends.
+  struct LogEnd {
+    int64_t seq = 0;
+    std::string hash;
+  };
+  LogEnd FindLogEnd(std::string_view seller);
+  ByText<LogEnd> log_ends_;
+  std::vector<std::pair<std::string, LogEnd>> log_undo_;
   std::string buffer_;
   ByText<absl::TimeZone> zones_;
 };
