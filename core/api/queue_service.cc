@@ -63,6 +63,9 @@ absl::StatusOr<v1::WorkItem> ItemOf(const store::WorkRow& row, absl::Time now) {
       if (r.status() == v1::Refund::STATUS_UNKNOWN) {
         item.set_action(Cat("Find out whether the refund of ", FormatMoney(r.total()),
                             " was paid, and settle it"));
+      } else if (r.status() == v1::Refund::STATUS_PENDING_APPROVAL) {
+        item.set_action(Cat("Approve or cancel the refund of ", FormatMoney(r.total()),
+                            ", which somebody else asked for"));
       } else {
         item.set_action(r.manual_action().title());
         *item.mutable_manual_action() = r.manual_action();

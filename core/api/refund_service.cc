@@ -2,7 +2,6 @@
 #include "core/api/call.h"
 #include "core/api/list.h"
 #include "core/api/services.h"
-#include "core/domain/card_number.h"
 #include "core/engine/commands.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -33,13 +32,32 @@ class RefundService final : public v1::RefundService::CallbackService {
   grpc::ServerUnaryReactor* SettleRefund(grpc::CallbackServerContext* context,
                                          const v1::SettleRefundRequest* request,
                                          v1::Refund* response) override {
-    if (HoldsCardNumber(request->proof())) {
-      return FinishNow(context, InvalidField("proof", "CARD_NUMBER",
-                                             "this looks like the number of a payment card, which "
-                                             "is never kept; give the payment's own reference"));
-    }
     return RunCommand(context, engine_, "RefundService/SettleRefund", request->name(), "refunds",
                       request, response, &engine::SettleRefund);
+  }
+  grpc::ServerUnaryReactor* ApproveRefund(grpc::CallbackServerContext* context,
+                                          const v1::ApproveRefundRequest* request,
+                                          v1::Refund* response) override {
+    return RunCommand(context, engine_, "RefundService/ApproveRefund", request->name(), "refunds",
+                      request, response, &engine::ApproveRefund);
+  }
+  grpc::ServerUnaryReactor* CancelRefund(grpc::CallbackServerContext* context,
+                                         const v1::CancelRefundRequest* request,
+                                         v1::Refund* response) override {
+    return RunCommand(context, engine_, "RefundService/CancelRefund", request->name(), "refunds",
+                      request, response, &engine::CancelRefund);
+  }
+  grpc::ServerUnaryReactor* RetryRefund(grpc::CallbackServerContext* context,
+                                        const v1::RetryRefundRequest* request,
+                                        v1::Refund* response) override {
+    return RunCommand(context, engine_, "RefundService/RetryRefund", request->name(), "refunds",
+                      request, response, &engine::RetryRefund);
+  }
+  grpc::ServerUnaryReactor* ReverseRefund(grpc::CallbackServerContext* context,
+                                          const v1::ReverseRefundRequest* request,
+                                          v1::Refund* response) override {
+    return RunCommand(context, engine_, "RefundService/ReverseRefund", request->name(), "refunds",
+                      request, response, &engine::ReverseRefund);
   }
   grpc::ServerUnaryReactor* GetRefund(grpc::CallbackServerContext* context,
                                       const v1::GetRefundRequest* request,

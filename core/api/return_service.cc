@@ -99,6 +99,12 @@ class ReturnService final : public v1::ReturnService::CallbackService {
     return RunCommand(context, engine_, "ReturnService/IssueReturnLabel", request->name(),
                       "returns", request, response, &engine::IssueReturnLabel);
   }
+  grpc::ServerUnaryReactor* VoidReturnLabel(grpc::CallbackServerContext* context,
+                                            const v1::VoidReturnLabelRequest* request,
+                                            v1::Return* response) override {
+    return RunCommand(context, engine_, "ReturnService/VoidReturnLabel", request->name(), "returns",
+                      request, response, &engine::VoidReturnLabel);
+  }
   grpc::ServerUnaryReactor* RecordReceipt(grpc::CallbackServerContext* context,
                                           const v1::RecordReceiptRequest* request,
                                           v1::Return* response) override {

@@ -36,18 +36,20 @@ int RankOf(const v1::Event& fact) {
       return 10;
     case v1::Event::kReturnRefunded:
       return 11;
-    case v1::Event::kReturnSettledWithoutRefund:
+    case v1::Event::kReturnRefundReversed:
       return 12;
-    case v1::Event::kReturnCancelled:
+    case v1::Event::kReturnSettledWithoutRefund:
       return 13;
-    case v1::Event::kReturnExpired:
+    case v1::Event::kReturnCancelled:
       return 14;
-    case v1::Event::kReturnClosed:
+    case v1::Event::kReturnExpired:
       return 15;
-    case v1::Event::kReturnReported:
+    case v1::Event::kReturnClosed:
       return 16;
-    default:
+    case v1::Event::kReturnReported:
       return 17;
+    default:
+      return 18;
   }
 }
 
@@ -62,6 +64,7 @@ std::string BodyBytes(const v1::Event& fact) {
   bare.clear_channel();
   bare.clear_status_after();
   bare.clear_resume_token();
+  bare.clear_explanation();
   return bare.SerializeAsString();
 }
 

@@ -9,14 +9,23 @@ namespace aftersales {
 namespace {
 
 bool IsFinal(v1::Refund::Status status) {
-  return status == v1::Refund::STATUS_SUCCEEDED || status == v1::Refund::STATUS_CANCELLED;
+  return status == v1::Refund::STATUS_SUCCEEDED || status == v1::Refund::STATUS_CANCELLED ||
+         status == v1::Refund::STATUS_REVERSED;
 }
 
-void Approve(const v1::RefundApproved& fact, v1::Refund* state) {
+// Whether it may be decided on: it is new, waits for an approval, or failed and is tried again.
+bool IsOpen(v1::Refund::Status status) {
+  return status == v1::Refund::STATUS_UNSPECIFIED ||
+         status == v1::Refund::STATUS_PENDING_APPROVAL || status == v1::Refund::STATUS_FAILED;
+}
+
+void Decide(const v1::Refund& decided, v1::Refund::Status status, v1::Refund* state) {
   // What the store keeps beside the fold survives it.
   const v1::Refund before = *state;
-  *state = fact.refund();
-  state->set_status(v1::Refund::STATUS_APPROVED);
+  *state = decided;
+  state->set_status(status);
+  state->clear_failure();
+  state->clear_due_at();
   if (!before.name().empty()) state->set_name(before.name());
   state->set_etag(before.etag());
   if (before.has_create_time()) *state->mutable_create_time() = before.create_time();
@@ -59,10 +68,21 @@ int64_t HeldUnits(const v1::Refund& refund) {
 
 void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
   switch (fact.body_case()) {
+    case v1::Event::kRefundRequested:
+      if (state->status() != v1::Refund::STATUS_UNSPECIFIED) return;
+      Decide(fact.refund_requested().refund(), v1::Refund::STATUS_PENDING_APPROVAL, state);
+      *state->mutable_due_at() = fact.refund_requested().due_at();
+      return;
     case v1::Event::kRefundApproved:
-      if (state->status() == v1::Refund::STATUS_UNSPECIFIED) {
-        Approve(fact.refund_approved(), state);
+      if (IsOpen(state->status())) {
+        Decide(fact.refund_approved().refund(), v1::Refund::STATUS_APPROVED, state);
       }
+      return;
+    case v1::Event::kRefundReversed:
+      if (state->status() != v1::Refund::STATUS_SUCCEEDED) return;
+      state->set_status(v1::Refund::STATUS_REVERSED);
+      state->set_reversal_reason(fact.refund_reversed().reason());
+      *state->mutable_reversed_at() = fact.occurred_at();
       return;
     case v1::Event::kRefundSucceeded:
       // A proof of payment overturns a failure and an unknown outcome, but nothing final.
@@ -98,9 +118,11 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
     case v1::Event::kRefundCancelled:
       // Only what was never handed over can be taken back.
       if (state->status() == v1::Refund::STATUS_APPROVED ||
+          state->status() == v1::Refund::STATUS_PENDING_APPROVAL ||
           state->status() == v1::Refund::STATUS_FAILED) {
         state->set_status(v1::Refund::STATUS_CANCELLED);
         state->clear_manual_action();
+        state->clear_due_at();
       }
       return;
     default:
@@ -110,6 +132,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
 
 bool HoldsMoney(v1::Refund::Status status) {
   switch (status) {
+    case v1::Refund::STATUS_PENDING_APPROVAL:
     case v1::Refund::STATUS_APPROVED:
     case v1::Refund::STATUS_SUBMITTED:
     case v1::Refund::STATUS_UNKNOWN:

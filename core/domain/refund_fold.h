@@ -8,11 +8,12 @@
 
 namespace aftersales {
 
-// Applies one fact. SUCCEEDED and CANCELLED are final; FAILED can still be overturned by a proof
-// that it was paid; UNKNOWN by either.
+// Applies one fact. CANCELLED and REVERSED are final, SUCCEEDED but for its reversal; FAILED can
+// still be overturned by a proof that it was paid, or tried again; UNKNOWN is settled either way.
 void ApplyRefundFact(const v1::Event& fact, v1::Refund* state);
 
-// Whether its amount is spent or reserved: APPROVED, SUBMITTED, UNKNOWN, SUCCEEDED.
+// Whether its amount is spent or reserved: PENDING_APPROVAL, APPROVED, SUBMITTED, UNKNOWN,
+// SUCCEEDED.
 bool HoldsMoney(v1::Refund::Status status);
 
 // Whether what was paid, if anything was, is the total.

@@ -87,6 +87,51 @@ TEST_F(RefundFold, AnotherAmountThanWasAskedIsAFinding) {
   EXPECT_EQ(HeldUnits(state_), 0);
 }
 
+TEST_F(RefundFold, WaitsForTheSecondPerson) {
+  v1::Event asked;
+  *asked.mutable_refund_requested()->mutable_refund()->mutable_total() = money::Make(1000, "USD");
+  asked.mutable_refund_requested()->mutable_due_at()->set_seconds(7);
+  ApplyRefundFact(asked, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  EXPECT_EQ(state_.due_at().seconds(), 7);
+  EXPECT_EQ(HeldUnits(state_), 1000) << "it is reserved while it waits";
+  v1::Refund cancelled = state_;
+  std::swap(cancelled, state_);
+  Cancel();
+  std::swap(cancelled, state_);
+  EXPECT_EQ(cancelled.status(), v1::Refund::STATUS_CANCELLED);
+  EXPECT_EQ(HeldUnits(cancelled), 0);
+  v1::Event approved;
+  *approved.mutable_refund_approved()->mutable_refund() = state_;
+  approved.mutable_refund_approved()->mutable_refund()->mutable_approved_by()->set_id("mia");
+  ApplyRefundFact(approved, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(state_.approved_by().id(), "mia");
+  EXPECT_FALSE(state_.has_due_at());
+}
+
+TEST_F(RefundFold, AFailedOneMayBeTriedAgainAndAPaidOneMayComeBack) {
+  Approve();
+  Submit();
+  Fail();
+  v1::Event again;
+  *again.mutable_refund_approved()->mutable_refund() = state_;
+  ApplyRefundFact(again, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(state_.failure(), "");
+  v1::Event reversed;
+  reversed.mutable_refund_reversed()->set_reason("account closed");
+  ApplyRefundFact(reversed, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_APPROVED) << "what was not paid cannot come back";
+  Succeed();
+  ApplyRefundFact(reversed, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_REVERSED);
+  EXPECT_EQ(state_.reversal_reason(), "account closed");
+  EXPECT_EQ(HeldUnits(state_), 0);
+  Succeed("p2");
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_REVERSED) << "a late copy of the payment";
+}
+
 TEST_F(RefundFold, PaymentIsFinal) {
   Approve();
   Submit();

@@ -59,7 +59,8 @@ bool ApprovedUnitsOutstanding(const v1::Return& state) {
 // Whether a label in this state has been paid for.
 bool IsCharged(v1::ReturnLabel::State state) {
   return state == v1::ReturnLabel::STATE_ISSUED || state == v1::ReturnLabel::STATE_USED ||
-         state == v1::ReturnLabel::STATE_DELIVERED;
+         state == v1::ReturnLabel::STATE_DELIVERED || state == v1::ReturnLabel::STATE_VOIDING ||
+         state == v1::ReturnLabel::STATE_EXPIRED;
 }
 
 // Whether the parcel may still move the status: it was let go, and nobody has counted it yet.
@@ -132,6 +133,9 @@ class Fold {
         break;
       case v1::Event::kReturnRefunded:
         Refunded(fact_.return_refunded());
+        break;
+      case v1::Event::kReturnRefundReversed:
+        RefundCameBack(fact_.return_refund_reversed());
         break;
       case v1::Event::kReturnSettledWithoutRefund:
         Settled();
@@ -528,7 +532,7 @@ class Fold {
     v1::ReturnLabel* known = FindLabel(label);
     if (IsLive(label.state()) && (known == nullptr || !IsLive(known->state()))) {
       for (v1::ReturnLabel& other : *state_.mutable_labels()) {
-        if (IsLive(other.state())) SetLabelState(&other, v1::ReturnLabel::STATE_VOIDED);
+        if (IsLive(other.state())) Void(&other);
       }
     }
     if (known == nullptr) {
@@ -547,6 +551,15 @@ class Fold {
          before.state() == v1::ReturnLabel::STATE_DELIVERED) &&
         label.state() != v1::ReturnLabel::STATE_DELIVERED) {
       known->set_state(before.state());
+    }
+    if (before.state() == v1::ReturnLabel::STATE_VOIDING &&
+        (known->state() == v1::ReturnLabel::STATE_ISSUED ||
+         known->state() == v1::ReturnLabel::STATE_EXPIRED)) {
+      Find(v1::Finding::KIND_LABEL_NOT_VOIDED, at_,
+           Cat("The carrier did not take label ", known->tracking_number(),
+               known->state() == v1::ReturnLabel::STATE_ISSUED
+                   ? " back, so it can still be used; void it at the carrier."
+                   : " back; ask the carrier for its cost."));
     }
     const bool charges = IsCharged(known->state());
     if (charges == charged && (!charges || CostOf(*known) == CostOf(before))) return;
@@ -590,11 +603,18 @@ class Fold {
     if (fee) Post(v1::LedgerEntry::KIND_LABEL_HANDLING, sign * *fee, currency, "label_handling");
   }
 
+  // One that a carrier sold is void, and its cost back, when the carrier says so.
+  void Void(v1::ReturnLabel* label) {
+    const bool bought = label->kind() == v1::ReturnLabel::KIND_CARRIER &&
+                        label->state() == v1::ReturnLabel::STATE_ISSUED;
+    SetLabelState(label, bought ? v1::ReturnLabel::STATE_VOIDING : v1::ReturnLabel::STATE_VOIDED);
+  }
+
   void VoidUnused() {
     for (v1::ReturnLabel& label : *state_.mutable_labels()) {
       if (label.state() == v1::ReturnLabel::STATE_ISSUED ||
           label.state() == v1::ReturnLabel::STATE_REQUESTED) {
-        SetLabelState(&label, v1::ReturnLabel::STATE_VOIDED);
+        Void(&label);
       }
     }
   }
@@ -843,6 +863,29 @@ class Fold {
     if (paid_ahead || (AllRefunded(state_) && (all_came || HasReceived()))) {
       MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
     }
+  }
+
+  // What it had paid for is owed again.
+  void RefundCameBack(const v1::ReturnRefundReversed& body) {
+    Find(v1::Finding::KIND_REFUND_REVERSED, at_,
+         Cat("The refund of ", money::Format(body.amount()),
+             " came back; refund the buyer in another way, or close the return with the reason."));
+    if (body.items_size() == 0) {
+      // It had paid for all that the return is about.
+      for (v1::ReturnItem& item : *state_.mutable_items()) item.set_quantity_refunded(0);
+    }
+    for (const v1::RefundItem& refunded : body.items()) {
+      v1::ReturnItem* item = FindItem(&state_, refunded.line_id());
+      if (item == nullptr) continue;
+      item->set_quantity_refunded(std::max(0, item->quantity_refunded() - refunded.quantity()));
+    }
+    if (state_.status() != v1::Return::STATUS_RESOLVED &&
+        state_.status() != v1::Return::STATUS_CLOSED) {
+      return;
+    }
+    state_.set_status(HasReceived() ? v1::Return::STATUS_INSPECTED : v1::Return::STATUS_RESOLVED);
+    CancelDeadline(&state_, v1::Deadline::KIND_AUTO_CLOSE);
+    StartRefundClock(at_);
   }
 
   bool HasReceived() const {

@@ -186,6 +186,23 @@ v1::Disposition DefaultDisposition(v1::Condition condition) {
   }
 }
 
+absl::Status CheckVoidable(const v1::ReturnLabel& label) {
+  switch (label.state()) {
+    case v1::ReturnLabel::STATE_ISSUED:
+      return absl::OkStatus();
+    case v1::ReturnLabel::STATE_USED:
+    case v1::ReturnLabel::STATE_DELIVERED:
+      return Refuse(absl::StatusCode::kFailedPrecondition, "LABEL_USED",
+                    Cat("label ", label.tracking_number(),
+                        " was scanned already; only one that was not used can be void"))
+          .With("label_id", label.label_id());
+    default:
+      return Refuse(absl::StatusCode::kFailedPrecondition, "LABEL_PENDING",
+                    "the carrier has not said yet whether it made the label; try again when it has")
+          .With("label_id", label.label_id());
+  }
+}
+
 v1::ReturnLabel::Payer PayerByFault(const v1::Return& state) {
   const bool buyer =
       state.items_size() > 0 &&
@@ -443,9 +460,14 @@ absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
   }
   for (const v1::ReturnLabel& label : state.labels()) {
     if (!IsLive(label.state())) continue;
-    return Refuse(absl::StatusCode::kFailedPrecondition, "LABEL_EXISTS",
-                  Cat("the return has a label already", label.tracking_number().empty() ? "" : ", ",
-                      label.tracking_number(), "; there is one at a time"))
+    if (request.replace()) {
+      if (absl::Status s = CheckVoidable(label); !s.ok()) return s;
+      continue;
+    }
+    return Refuse(
+               absl::StatusCode::kFailedPrecondition, "LABEL_EXISTS",
+               Cat("the return has a label already", label.tracking_number().empty() ? "" : ", ",
+                   label.tracking_number(), "; there is one at a time: void it, or send replace"))
         .With("label_id", label.label_id());
   }
   if (!request.tracking_number().empty() && request.carrier().empty()) {
@@ -473,6 +495,21 @@ absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
   label.set_paid_by(request.paid_by() == v1::ReturnLabel::PAYER_UNSPECIFIED ? PayerByFault(state)
                                                                             : request.paid_by());
   return label;
+}
+
+absl::StatusOr<v1::ReturnLabel> CheckVoidLabel(const v1::Return& state, std::string_view reason) {
+  absl::Status why = CheckReason(reason, "reason", kMaxReason);
+  if (!why.ok()) return why;
+  for (const v1::ReturnLabel& label : state.labels()) {
+    if (!IsLive(label.state())) continue;
+    if (absl::Status s = CheckVoidable(label); !s.ok()) return s;
+    v1::ReturnLabel voided = label;
+    voided.set_state(label.kind() == v1::ReturnLabel::KIND_CARRIER ? v1::ReturnLabel::STATE_VOIDING
+                                                                   : v1::ReturnLabel::STATE_VOIDED);
+    return voided;
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, "NO_LABEL",
+                "the return has no label that could be void");
 }
 
 absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt) {

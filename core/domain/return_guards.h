@@ -53,6 +53,9 @@ absl::Status CheckReopen(const v1::Return& state, std::string_view reason);
 // Answers the label to record: ISSUED with the caller's number, or REQUESTED without one.
 absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
                                                 const v1::IssueReturnLabelRequest& request);
+// Answers the label as it is to be recorded: VOIDING where a carrier has to confirm, else VOIDED.
+// FAILED_PRECONDITION `NO_LABEL`, `LABEL_USED`, `LABEL_PENDING`.
+absl::StatusOr<v1::ReturnLabel> CheckVoidLabel(const v1::Return& state, std::string_view reason);
 // Fills in the lines (all approved units not yet received) and checks their form. The same receipt
 // again is answered as it is known; ALREADY_EXISTS `RECEIPT_EXISTS` for another one under its id.
 absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt);

@@ -106,7 +106,8 @@ bool IsApproved(const v1::Return& state) {
 
 bool IsLive(v1::ReturnLabel::State state) {
   return state != v1::ReturnLabel::STATE_UNSPECIFIED && state != v1::ReturnLabel::STATE_FAILED &&
-         state != v1::ReturnLabel::STATE_VOIDED;
+         state != v1::ReturnLabel::STATE_VOIDED && state != v1::ReturnLabel::STATE_VOIDING &&
+         state != v1::ReturnLabel::STATE_EXPIRED;
 }
 
 bool IsWrong(v1::Condition condition) {

@@ -54,7 +54,9 @@ const std::vector<Transition>& ReturnTransitions() {
       {R::STATUS_PARTIALLY_RECEIVED, R::STATUS_CLOSED, "closed at the marketplace"},
       {R::STATUS_REJECTED, R::STATUS_CLOSED, "closed at the marketplace"},
       {R::STATUS_EXPIRED, R::STATUS_CLOSED, "closed at the marketplace"},
-      {R::STATUS_CLOSED, R::STATUS_RESOLVED, "a late unit"},
+      {R::STATUS_CLOSED, R::STATUS_RESOLVED, "a late unit, or a refund without goods came back"},
+      {R::STATUS_RESOLVED, R::STATUS_INSPECTED, "a refund came back"},
+      {R::STATUS_CLOSED, R::STATUS_INSPECTED, "a refund came back"},
       {R::STATUS_REJECTED, R::STATUS_REQUESTED, "reopen"},
   };
   return *transitions;

@@ -57,6 +57,7 @@ absl::StatusOr<v1::Return> RejectReturn(Command& c, const v1::RejectReturnReques
 absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnRequest& request);
 absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnRequest& request);
 absl::StatusOr<v1::Return> IssueReturnLabel(Command& c, const v1::IssueReturnLabelRequest& request);
+absl::StatusOr<v1::Return> VoidReturnLabel(Command& c, const v1::VoidReturnLabelRequest& request);
 absl::StatusOr<v1::Return> RecordReceipt(Command& c, const v1::RecordReceiptRequest& request);
 absl::StatusOr<v1::Return> CloseShort(Command& c, const v1::CloseShortRequest& request);
 absl::StatusOr<v1::Return> InspectReturn(Command& c, const v1::InspectReturnRequest& request);
@@ -77,6 +78,10 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_vi
                                             const v1::RefundSpec& spec);
 absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest& request);
 absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request);
+absl::StatusOr<v1::Refund> ApproveRefund(Command& c, const v1::ApproveRefundRequest& request);
+absl::StatusOr<v1::Refund> CancelRefund(Command& c, const v1::CancelRefundRequest& request);
+absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest& request);
+absl::StatusOr<v1::Refund> ReverseRefund(Command& c, const v1::ReverseRefundRequest& request);
 // Records a fact on a refund and what follows from it: money counters, the return's units.
 absl::StatusOr<v1::Refund> RecordRefundFact(Command& c, store::RefundRecord record, v1::Event fact);
 // A refund that was paid elsewhere and is reported to us. Answers false if it is known already.

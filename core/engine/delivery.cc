@@ -67,8 +67,16 @@ bool StillWanted(Command& c, const store::Effect& effect) {
   if (effect.unknown) return true;
   const auto record = c.store.FindReturn(effect.seller, names::Split(effect.subject).id);
   if (!record) return false;
-  if (effect.method == "DecideReturn")
+  if (effect.method == "DecideReturn") {
     return effect.premise == PremiseOf(record->state().decision());
+  }
+  if (effect.method == "VoidLabel") {
+    return std::any_of(record->state().labels().begin(), record->state().labels().end(),
+                       [&](const v1::ReturnLabel& label) {
+                         return label.label_id() == effect.premise &&
+                                label.state() == v1::ReturnLabel::STATE_VOIDING;
+                       });
+  }
   return std::any_of(record->state().labels().begin(), record->state().labels().end(),
                      [&](const v1::ReturnLabel& label) {
                        return label.label_id() == effect.effect_id && IsLive(label.state());
@@ -304,7 +312,7 @@ void Delivery::Deliver(const store::Effect& effect) {
     plugin::v1::QueryEffectRequest request;
     request.set_effect_id(effect.effect_id);
     request.set_method(effect.method);
-    if (effect.method == "IssueLabel") {
+    if (effect.method == "IssueLabel" || effect.method == "VoidLabel") {
       plugin::v1::IssueLabelResponse response;
       const absl::Status s = plugin->Call("CarrierPlugin/QueryEffect", request, &response, options);
       out.result = response.result();
@@ -329,6 +337,16 @@ void Delivery::Deliver(const store::Effect& effect) {
     plugin::v1::IssueLabelResponse response;
     const absl::Status s = plugin->Call("CarrierPlugin/IssueLabel", request, &response, options);
     out = s.ok() ? Result{response.result(), response.label(), false} : FromStatus(s);
+  } else if (effect.method == "VoidLabel") {
+    plugin::v1::VoidLabelRequest request;
+    request.set_effect_id(effect.effect_id);
+    for (const v1::ReturnLabel& label : return_record->state().labels()) {
+      if (label.label_id() == effect.premise) *request.mutable_label() = label;
+    }
+    *request.mutable_return_resource() = return_record->state();
+    plugin::v1::EffectResponse response;
+    const absl::Status s = plugin->Call("CarrierPlugin/VoidLabel", request, &response, options);
+    out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   } else if (effect.method == "IssueRefund") {
     plugin::v1::IssueRefundRequest request;
     request.set_effect_id(effect.effect_id);
@@ -448,6 +466,33 @@ void Delivery::Deliver(const store::Effect& effect) {
                                      : v1::ReturnLabel::STATE_FAILED);
           }
           label->set_label_id(effect.effect_id);
+          editor->Add(std::move(fact));
+          editor->Save();
+          return absl::OkStatus();
+        }
+
+        if (effect.method == "VoidLabel") {
+          if (unknown && (can_query || repeatable) && !exhausted) {
+            again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
+                  absl::Minutes(1));
+            return absl::OkStatus();
+          }
+          c.store.RemoveEffect(effect.seq);
+          v1::Event fact = editor->NewFact();
+          v1::ReturnLabel* label = fact.mutable_return_label_recorded()->mutable_label();
+          const bool wanted = editor->state().status() == v1::Return::STATUS_APPROVED;
+          bool replaced = false;
+          for (const v1::ReturnLabel& known : editor->state().labels()) {
+            if (known.label_id() == effect.premise) *label = known;
+            replaced = replaced || IsLive(known.state());
+          }
+          if (label->state() != v1::ReturnLabel::STATE_VOIDING) return absl::OkStatus();
+          // What the carrier did not take back is good again where the parcel is waited for.
+          label->set_state(result.outcome() == EffectResult::OUTCOME_DONE
+                               ? v1::ReturnLabel::STATE_VOIDED
+                           : result.outcome() == EffectResult::OUTCOME_FAILED && wanted && !replaced
+                               ? v1::ReturnLabel::STATE_ISSUED
+                               : v1::ReturnLabel::STATE_EXPIRED);
           editor->Add(std::move(fact));
           editor->Save();
           return absl::OkStatus();

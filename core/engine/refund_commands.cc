@@ -5,9 +5,11 @@
 #include "core/domain/money.h"
 #include "core/domain/policy.h"
 #include "core/domain/refund_fold.h"
+#include "core/domain/refund_guards.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/resource_names.h"
 #include "core/engine/commands.h"
+#include "core/engine/explain.h"
 #include "core/engine/return_editor.h"
 #include "core/status/refusal.h"
 
@@ -103,6 +105,19 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
 
   const bool paid_now =
       before != v1::Refund::STATUS_SUCCEEDED && state->status() == v1::Refund::STATUS_SUCCEEDED;
+  if (before == v1::Refund::STATUS_SUCCEEDED && state->status() == v1::Refund::STATUS_REVERSED &&
+      !state->return_name().empty()) {
+    auto editor = ReturnEditor::Open(c, state->return_name());
+    if (!editor.ok()) return editor.status();
+    v1::Event reversed = editor->NewFact();
+    reversed.set_external_id(Cat("refund-reversed:", state->name()));
+    v1::ReturnRefundReversed* body = reversed.mutable_return_refund_reversed();
+    body->set_refund(state->name());
+    *body->mutable_amount() = state->has_paid_amount() ? state->paid_amount() : state->total();
+    *body->mutable_items() = state->items();
+    editor->Add(std::move(reversed));
+    editor->Save();
+  }
   if (paid_now && !state->return_name().empty()) {
     auto editor = ReturnEditor::Open(c, state->return_name());
     if (!editor.ok()) return editor.status();
@@ -120,6 +135,72 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     editor->Save();
   }
   return *state;
+}
+
+// The refund that a command names, as the caller saw it.
+template <typename Request>
+absl::StatusOr<store::RefundRecord> Open(Command& c, const Request& request) {
+  auto id = IdIn(c, request.name(), "refunds", "name");
+  if (!id.ok()) return id.status();
+  auto record = c.store.FindRefund(c.seller, *id);
+  if (!record) return NotFound(request.name());
+  const v1::Refund& state = record->state();
+  if (absl::Status s = CheckEtag(request.etag(), state.etag(), StatusName(state.status()));
+      !s.ok()) {
+    return s;
+  }
+  return *std::move(record);
+}
+
+// Why a refund is paid as it is: what it was computed from, and by which rules.
+void ExplainRefund(const Basis& basis, const v1::RefundQuote& quote, bool alone, v1::Event* fact) {
+  Explain why(fact, alone ? "APPROVED" : "PENDING_APPROVAL",
+              alone
+                  ? Cat("A refund of ", FormatMoney(quote.total()), " is due and within the limit.")
+                  : Cat("A refund of ", FormatMoney(quote.total()),
+                        " is more than the asker may pay alone, so somebody else has to approve "
+                        "it."));
+  for (const char* rule : {"refund_quote", "restocking", "refund_limits"}) {
+    why.Rule(rule, *basis.policy);
+  }
+  why.Input("order", basis.order.name()).Input("order_etag", basis.order.etag());
+  if (basis.return_state) {
+    why.Input("return", basis.return_state->name())
+        .Input("return_etag", basis.return_state->etag())
+        .Input("late", basis.return_state->late() ? "true" : "false");
+  }
+  why.Input("refundable", FormatMoney(quote.refundable()));
+}
+
+// Gives a refund to the marketplace's plugin, or to a person where that has no way.
+absl::StatusOr<v1::Refund> HandOver(Command& c, const v1::Refund& refund) {
+  auto channel = c.Channel(refund.channel());
+  if (!channel.ok()) return channel.status();
+  const std::string& plugin_id = (*channel)->channel.marketplace_plugin();
+  const plugins::PluginHandle* plugin = c.services.plugins.Find(plugin_id);
+  if (plugin == nullptr ||
+      plugin->CapabilityOf("IssueRefund") == v1::Plugin::CAPABILITY_UNSUPPORTED) {
+    // Nobody can pay it for the person.
+    auto current = c.store.FindRefund(c.seller, names::Split(refund.name()).id);
+    v1::Event manual = c.NewEvent(refund.name(), refund.channel());
+    v1::ManualAction* action = manual.mutable_refund_awaits_person()->mutable_action();
+    action->set_title(Cat("Pay ", FormatMoney(refund.total()), " for order ",
+                          refund.order_external_id(), " at the marketplace"));
+    action->add_steps("Pay the refund where the order was sold");
+    action->add_steps("Record it with SettleRefund and the reference of the payment");
+    *manual.mutable_refund_awaits_person()->mutable_due_at() =
+        calendar::ToProto(RefundDue(c.now, (*channel)->channel, *(*channel)->policy));
+    return RecordRefundFact(c, *std::move(current), std::move(manual));
+  }
+  store::Effect effect;
+  effect.seller = c.seller;
+  effect.effect_id = refund.effect_id();
+  effect.plugin = plugin_id;
+  effect.method = "IssueRefund";
+  effect.subject = refund.name();
+  effect.due_at = absl::ToUnixMicros(c.now);
+  c.store.PutEffect(&effect);
+  return refund;
 }
 
 }  // namespace
@@ -195,68 +276,28 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
   store::RefundRecord record;
   record.mutable_state()->set_name(refund.name());
   v1::Event fact = c.NewEvent(refund.name(), refund.channel());
-  *fact.mutable_refund_approved()->mutable_refund() = refund;
-  *record.mutable_state() = refund;
-  auto stored = Record(c, record, std::move(fact), /*created=*/true);
-  if (!stored.ok()) return stored.status();
-
-  auto channel = c.Channel(refund.channel());
-  if (!channel.ok()) return channel.status();
-  const std::string& plugin_id = (*channel)->channel.marketplace_plugin();
-  const plugins::PluginHandle* plugin = c.services.plugins.Find(plugin_id);
-  if (plugin == nullptr ||
-      plugin->CapabilityOf("IssueRefund") == v1::Plugin::CAPABILITY_UNSUPPORTED) {
-    // Nobody can pay it for the person.
-    auto current = c.store.FindRefund(c.seller, names::Split(refund.name()).id);
-    v1::Event manual = c.NewEvent(refund.name(), refund.channel());
-    v1::ManualAction* action = manual.mutable_refund_awaits_person()->mutable_action();
-    action->set_title(Cat("Pay ", FormatMoney(refund.total()), " for order ",
-                          refund.order_external_id(), " at the marketplace"));
-    action->add_steps("Pay the refund where the order was sold");
-    action->add_steps("Record it with SettleRefund and the reference of the payment");
-    *manual.mutable_refund_awaits_person()->mutable_due_at() =
-        calendar::ToProto(RefundDue(c.now, (*channel)->channel, *(*channel)->policy));
-    return RecordRefundFact(c, *std::move(current), std::move(manual));
+  const bool alone = WithinLimit(*basis->policy, c.actor.role(), refund.total());
+  ExplainRefund(*basis, *quote, alone, &fact);
+  if (alone) {
+    *fact.mutable_refund_approved()->mutable_refund() = refund;
+  } else {
+    *fact.mutable_refund_requested()->mutable_refund() = refund;
+    *fact.mutable_refund_requested()->mutable_due_at() =
+        calendar::ToProto(c.now + absl::Hours(basis->policy->refund_approval_hours()));
   }
-  store::Effect effect;
-  effect.seller = c.seller;
-  effect.effect_id = refund.effect_id();
-  effect.plugin = plugin_id;
-  effect.method = "IssueRefund";
-  effect.subject = refund.name();
-  effect.due_at = absl::ToUnixMicros(c.now);
-  c.store.PutEffect(&effect);
-  return stored;
+  auto stored = Record(c, record, std::move(fact), /*created=*/true);
+  if (!stored.ok() || !alone) return stored;
+  return HandOver(c, *stored);
 }
 
 absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request) {
-  auto id = IdIn(c, request.name(), "refunds", "name");
-  if (!id.ok()) return id.status();
-  auto record = c.store.FindRefund(c.seller, *id);
-  if (!record) return NotFound(request.name());
+  auto record = Open(c, request);
+  if (!record.ok()) return record.status();
   const v1::Refund& state = record->state();
-  if (absl::Status s = CheckEtag(request.etag(), state.etag(), StatusName(state.status()));
+  if (absl::Status s = CheckSettleRefund(state, request.proof(),
+                                         request.has_amount() ? &request.amount() : nullptr);
       !s.ok()) {
     return s;
-  }
-  if (request.proof().empty() || request.proof().size() > 500) {
-    return InvalidField("proof", "PROOF_REQUIRED",
-                        "the reference of the payment, or why it was not made; at most 500 bytes");
-  }
-  const bool waits_for_person =
-      state.status() == v1::Refund::STATUS_APPROVED && state.has_manual_action();
-  if (!waits_for_person && state.status() != v1::Refund::STATUS_UNKNOWN) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
-                  Cat("the refund is ", StatusName(state.status()),
-                      "; only one of unknown outcome, or that a person has to pay, can be settled"))
-        .With("state", StatusName(state.status()));
-  }
-  if (request.has_amount() && request.amount().currency_code() != state.total().currency_code()) {
-    return InvalidField("amount.currency_code", "CURRENCY_MISMATCH",
-                        Cat("the refund is in ", state.total().currency_code()));
-  }
-  if (request.has_amount() && request.amount().minor_units() <= 0) {
-    return InvalidField("amount.minor_units", "NEGATIVE_AMOUNT", "say what was paid, above 0");
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   if (request.paid()) {
@@ -267,6 +308,79 @@ absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundReques
   } else {
     fact.mutable_refund_failed()->set_reason(request.proof());
   }
+  return RecordRefundFact(c, *std::move(record), std::move(fact));
+}
+
+absl::StatusOr<v1::Refund> ApproveRefund(Command& c, const v1::ApproveRefundRequest& request) {
+  auto record = Open(c, request);
+  if (!record.ok()) return record.status();
+  const v1::Refund& state = record->state();
+  auto channel = c.Channel(state.channel());
+  if (!channel.ok()) return channel.status();
+  if (absl::Status s = CheckApproveRefund(state, *(*channel)->policy, c.actor); !s.ok()) return s;
+  v1::Event fact = c.NewEvent(state.name(), state.channel());
+  Explain(&fact, "APPROVED",
+          Cat("A second person approved the refund of ", FormatMoney(state.total()), "."))
+      .Rule("refund_limits", *(*channel)->policy)
+      .Input("requested_by", state.requested_by().id());
+  v1::Refund* approved = fact.mutable_refund_approved()->mutable_refund();
+  *approved = state;
+  *approved->mutable_approved_by() = c.actor;
+  auto stored = RecordRefundFact(c, *std::move(record), std::move(fact));
+  if (!stored.ok()) return stored;
+  return HandOver(c, *stored);
+}
+
+absl::StatusOr<v1::Refund> CancelRefund(Command& c, const v1::CancelRefundRequest& request) {
+  auto record = Open(c, request);
+  if (!record.ok()) return record.status();
+  if (absl::Status s = CheckCancelRefund(record->state(), request.reason()); !s.ok()) return s;
+  v1::Event fact = c.NewEvent(record->state().name(), record->state().channel());
+  fact.mutable_refund_cancelled()->set_reason(request.reason());
+  return RecordRefundFact(c, *std::move(record), std::move(fact));
+}
+
+absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest& request) {
+  auto record = Open(c, request);
+  if (!record.ok()) return record.status();
+  const v1::Refund& state = record->state();
+  if (absl::Status s = CheckRetryRefund(state); !s.ok()) return s;
+  // Its money and units were free in the meantime.
+  v1::RefundSpec spec;
+  spec.set_return_name(state.return_name());
+  spec.set_order(state.order());
+  *spec.mutable_items() = state.items();
+  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec);
+  if (!basis.ok()) return basis.status();
+  if (state.items_size() > 0) {
+    auto quote = QuoteFor(*basis, spec);
+    if (!quote.ok()) return quote.status();
+    if (absl::Status s = CheckPaidByPlatform(*basis, *quote);
+        !s.ok() && state.override_reason().empty()) {
+      return s;
+    }
+  }
+  if (absl::Status s = CheckRefundable(basis->order, state.total(), basis->refunds); !s.ok()) {
+    return s;
+  }
+  v1::Event fact = c.NewEvent(state.name(), state.channel());
+  *fact.mutable_refund_approved()->mutable_refund() = state;
+  auto stored = RecordRefundFact(c, *std::move(record), std::move(fact));
+  if (!stored.ok()) return stored;
+  return HandOver(c, *stored);
+}
+
+absl::StatusOr<v1::Refund> ReverseRefund(Command& c, const v1::ReverseRefundRequest& request) {
+  auto record = Open(c, request);
+  if (!record.ok()) return record.status();
+  if (absl::Status s =
+          CheckReverseRefund(record->state(), c.actor.role(), request.reason(), request.proof());
+      !s.ok()) {
+    return s;
+  }
+  v1::Event fact = c.NewEvent(record->state().name(), record->state().channel());
+  fact.mutable_refund_reversed()->set_reason(request.reason());
+  fact.mutable_refund_reversed()->set_proof(request.proof());
   return RecordRefundFact(c, *std::move(record), std::move(fact));
 }
 
@@ -290,6 +404,25 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
   }
   const std::string channel_id = opened->channel().id;
   if (c.store.FindRefundByExternalId(c.seller, channel_id, body.external_refund_id())) return false;
+  // What was handed over and not heard of since is what the marketplace shows now.
+  for (const v1::Refund& ours : c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
+    const bool waits = ours.status() == v1::Refund::STATUS_UNKNOWN ||
+                       (ours.status() == v1::Refund::STATUS_APPROVED && ours.has_manual_action());
+    if (!waits || ours.return_name() != state.name() || !ours.external_refund_id().empty() ||
+        ours.total().minor_units() != body.amount().minor_units() ||
+        ours.total().currency_code() != body.amount().currency_code()) {
+      continue;
+    }
+    auto record = c.store.FindRefund(c.seller, names::Split(ours.name()).id);
+    v1::Event paid = c.NewEvent(ours.name(), ours.channel());
+    *paid.mutable_occurred_at() = reported.occurred_at();
+    *paid.mutable_refund_succeeded()->mutable_amount() = body.amount();
+    paid.mutable_refund_succeeded()->set_external_refund_id(body.external_refund_id());
+    paid.mutable_refund_succeeded()->set_proof(Cat("reported by ", c.source));
+    auto settled = RecordRefundFact(c, *std::move(record), std::move(paid));
+    if (!settled.ok()) return settled.status();
+    return true;
+  }
 
   v1::Refund refund;
   refund.set_name(names::Make(c.seller, "refunds", c.NewId("rfd_")));

@@ -7,6 +7,7 @@
 #include "core/domain/return_fold.h"
 #include "core/domain/return_guards.h"
 #include "core/engine/commands.h"
+#include "core/engine/explain.h"
 #include "core/engine/return_editor.h"
 #include "core/status/refusal.h"
 
@@ -30,6 +31,23 @@ absl::StatusOr<v1::Return> OnReturn(Command& c, const Request& request, Body bod
 Deciding Seen(const Command& c, ReturnEditor& editor) {
   return {editor.channel().channel, *editor.channel().policy, c.actor.role(), c.now,
           editor.order(),           editor.returns_of_order()};
+}
+
+// What every decision on a request looks at.
+Explain ExplainDecision(const ReturnEditor& editor, std::string_view verdict,
+                        std::string_view sentence, v1::Event* fact) {
+  const v1::Return& state = editor.state();
+  Explain why(fact, verdict, sentence);
+  why.Input("requested_at", calendar::InstantText(calendar::FromProto(state.requested_at())))
+      .Input("in_policy", state.validity().in_policy() ? "true" : "false")
+      .Input("return_etag", state.etag());
+  if (editor.order() == nullptr) return why;
+  why.Input("order_etag", editor.order()->etag());
+  if (editor.order()->has_delivered_at()) {
+    why.Input("delivered_at",
+              calendar::InstantText(calendar::FromProto(editor.order()->delivered_at())));
+  }
+  return why;
 }
 
 // Asks the marketplace plugin to repeat the decision there, unless it has no way at all.
@@ -103,6 +121,9 @@ absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequ
     auto approved = CheckApprove(editor.state(), Seen(c, editor), request);
     if (!approved.ok()) return approved.status();
     v1::Event fact = editor.NewFact();
+    ExplainDecision(editor, "APPROVED",
+                    Cat("The goods may come back to ", approved->return_address_id(), "."), &fact)
+        .Rule("return_by_days", *editor.channel().policy);
     *fact.mutable_return_approved() = *std::move(approved);
     editor.Add(std::move(fact));
     QueueDecision(c, editor);
@@ -116,6 +137,14 @@ absl::StatusOr<v1::Return> ApproveReturnless(Command& c,
     auto approved = CheckApproveReturnless(editor.state(), Seen(c, editor), request);
     if (!approved.ok()) return approved.status();
     v1::Event fact = editor.NewFact();
+    ExplainDecision(editor, "APPROVED_RETURNLESS",
+                    approved->override_reason().empty()
+                        ? "The policy lets the buyer keep goods of this value."
+                        : "A manager lets the buyer keep the goods against the policy.",
+                    &fact)
+        .Rule("returnless", *editor.channel().policy)
+        .Input("brand_registered", editor.channel().channel.brand_registered() ? "true" : "false")
+        .Input("override_reason", approved->override_reason());
     *fact.mutable_return_approved() = *std::move(approved);
     editor.Add(std::move(fact));
     QueueDecision(c, editor);
@@ -128,6 +157,14 @@ absl::StatusOr<v1::Return> RejectReturn(Command& c, const v1::RejectReturnReques
     auto rejected = CheckReject(editor.state(), c.actor.role(), request);
     if (!rejected.ok()) return rejected.status();
     v1::Event fact = editor.NewFact();
+    ExplainDecision(editor, "REJECTED",
+                    editor.state().validity().in_policy()
+                        ? "Rejected although the request is inside the policy."
+                        : "The request is outside the policy.",
+                    &fact)
+        .Rule("return_window", *editor.channel().policy)
+        .Input("reason_code", rejected->reason_code())
+        .Input("override_reason", request.override_reason());
     *fact.mutable_return_rejected() = *std::move(rejected);
     editor.Add(std::move(fact));
     QueueDecision(c, editor);
@@ -186,6 +223,18 @@ absl::StatusOr<v1::Return> IssueReturnLabel(Command& c,
       *label->mutable_issued_at() = calendar::ToProto(c.now);
     }
     v1::Event fact = editor.NewFact();
+    *fact.mutable_return_label_recorded()->mutable_label() = *std::move(label);
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> VoidReturnLabel(Command& c, const v1::VoidReturnLabelRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    auto label = CheckVoidLabel(editor.state(), request.reason());
+    if (!label.ok()) return label.status();
+    v1::Event fact = editor.NewFact();
+    Explain(&fact, "LABEL_VOIDED", request.reason());
     *fact.mutable_return_label_recorded()->mutable_label() = *std::move(label);
     editor.Add(std::move(fact));
     return absl::OkStatus();

@@ -25,6 +25,9 @@ absl::StatusOr<ReturnEditor> ReturnEditor::Edit(Command& command, store::ReturnR
   editor.record_ = std::move(record);
   editor.FindOrder();
   editor.before_ = metrics::Of(editor.state());
+  for (const v1::ReturnLabel& label : editor.state().labels()) {
+    if (label.state() == v1::ReturnLabel::STATE_VOIDING) editor.voiding_.insert(label.label_id());
+  }
   return editor;
 }
 
@@ -92,6 +95,26 @@ ReturnEditor::Outcome ReturnEditor::Add(v1::Event fact) {
   return Outcome::kRecorded;
 }
 
+// Whatever made a label void that a carrier sold: a person, another label, or the end of the
+// return.
+void ReturnEditor::AskForVoids() {
+  for (const v1::ReturnLabel& label : state().labels()) {
+    if (label.state() != v1::ReturnLabel::STATE_VOIDING ||
+        !voiding_.insert(label.label_id()).second) {
+      continue;
+    }
+    store::Effect effect;
+    effect.seller = command_->seller;
+    effect.effect_id = command_->NewId("eff_");
+    effect.plugin = channel_->channel.label_plugin();
+    effect.method = "VoidLabel";
+    effect.subject = state().name();
+    effect.premise = label.label_id();
+    effect.due_at = absl::ToUnixMicros(command_->now);
+    command_->store.PutEffect(&effect);
+  }
+}
+
 void ReturnEditor::FoldAll(const v1::Event* extra) {
   const std::vector<v1::Event> known = command_->store.EventsBySequence(
       command_->seller, {record_.facts().data(), static_cast<size_t>(record_.facts_size())});
@@ -119,6 +142,7 @@ const v1::Return& ReturnEditor::Save() {
   std::vector<metrics::Contribution> after = metrics::Of(*state);
   command_->Recount(channel_->id, before_, after);
   before_ = std::move(after);
+  AskForVoids();
   created_ = changed_ = false;
   return *state;
 }

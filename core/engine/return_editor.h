@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class ReturnEditor {
   void FindOrder();
   void FoldAll(const v1::Event* extra);
   FoldContext Context(bool with_returns);
+  void AskForVoids();
 
   Command* command_;
   const ChannelInfo* channel_;
@@ -55,6 +57,7 @@ class ReturnEditor {
   std::optional<std::vector<v1::Return>> returns_of_order_;
   store::ReturnRecord record_;
   std::vector<metrics::Contribution> before_;
+  std::set<std::string> voiding_;  // labels that the carrier was asked to void before
   std::string order_external_id_;
   std::string last_event_;
   bool created_ = false;

@@ -110,7 +110,7 @@ TEST_F(RegistryTest, LoadsAndDescribes) {
   EXPECT_EQ(list[0].name(), "plugins/good");
   EXPECT_EQ(list[0].state(), v1::Plugin::STATE_HEALTHY);
   EXPECT_EQ(list[0].path(), fs::canonical(kPlugins / "good_plugin.so"));
-  EXPECT_EQ(list[0].methods_size(), 3);
+  EXPECT_EQ(list[0].methods_size(), 4);
   EXPECT_EQ(list[0].load_time().seconds(), 1'750'000'000);
   EXPECT_EQ(list[1].name(), "plugins/plain-c");
   EXPECT_EQ(registry.Get("good")->display_name(), "Good");

@@ -18,7 +18,8 @@ class FakeCarrier : public sdk::CarrierPlugin {
     description.set_plugin_id("fake-carrier");
     description.set_display_name("Fake carrier");
     description.set_kind(v1::Plugin::KIND_CARRIER);
-    for (const char* method : {"ValidateTrackingNumbers", "IssueLabel", "QueryEffect"}) {
+    for (const char* method :
+         {"ValidateTrackingNumbers", "IssueLabel", "VoidLabel", "QueryEffect"}) {
       plugin::v1::MethodDescription& added = *description.add_methods();
       added.set_method(method);
       added.set_capability(v1::Plugin::CAPABILITY_SUPPORTED);
@@ -77,6 +78,15 @@ class FakeCarrier : public sdk::CarrierPlugin {
                                          *response->mutable_result());
     if (status.ok() && IsDone(*response)) *response->mutable_label() = label;
     return status;
+  }
+
+  sdk::Status VoidLabel(const sdk::Call& call, const plugin::v1::VoidLabelRequest& request,
+                        plugin::v1::EffectResponse* response) override {
+    return remote_.Perform(call,
+                           {.method = "VoidLabel",
+                            .effect_id = request.effect_id(),
+                            .subject = request.return_resource().name()},
+                           *response->mutable_result());
   }
 
   sdk::Status QueryEffect(const sdk::Call& call, const plugin::v1::QueryEffectRequest& request,

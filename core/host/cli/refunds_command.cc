@@ -47,14 +47,22 @@ struct ListOptions : Connection {
   int limit = 50;
 };
 
-struct SettleOptions : ShowOptions {
+struct ChangeOptions : ShowOptions {
+  std::string etag;
+  bool validate_only = false;
+};
+
+struct ReasonOptions : ChangeOptions {
+  std::string reason;
+  std::string proof;
+};
+
+struct SettleOptions : ChangeOptions {
   bool paid = false;
   bool not_paid = false;
   std::string proof;
   std::string external_refund_id;
   std::string amount;
-  std::string etag;
-  bool validate_only = false;
 };
 
 absl::Status SetMoney(const std::string& text, const char* option, v1::Money* money) {
@@ -142,7 +150,10 @@ Style StyleOf(v1::Refund::Status status) {
       return Style::kGood;
     case v1::Refund::STATUS_FAILED:
     case v1::Refund::STATUS_UNKNOWN:
+    case v1::Refund::STATUS_REVERSED:
       return Style::kBad;
+    case v1::Refund::STATUS_PENDING_APPROVAL:
+      return Style::kWarn;
     default:
       return Style::kPlain;
   }
@@ -162,11 +173,18 @@ void PrintRefund(const Terminal& terminal, const v1::Refund& refund) {
   PrintField(terminal, "Payment id", refund.external_refund_id());
   PrintField(terminal, "Proof", refund.proof());
   PrintField(terminal, "Paid again as", refund.override_reason());
+  PrintField(terminal, "Asked for by", refund.requested_by().id());
+  PrintField(terminal, "Approved by", refund.approved_by().id());
+  PrintField(terminal, "Came back", refund.reversal_reason(), Style::kBad);
   PrintField(terminal, "Failure", refund.failure(), Style::kBad);
   PrintField(terminal, "Etag", refund.etag());
   PrintBreakdown(terminal, refund.breakdown(), refund.total());
   PrintFindings(terminal, refund.findings());
   // What to do is worth reading only while it is to be done.
+  if (refund.status() == v1::Refund::STATUS_PENDING_APPROVAL) {
+    terminal.out << "next: somebody else with a higher limit: aftersales refunds approve "
+                 << Printable(IdOf(refund.name())) << " --as manager:NAME\n";
+  }
   if (refund.has_manual_action() && refund.status() == v1::Refund::STATUS_APPROVED) {
     terminal.out << '\n';
     PrintManualAction(terminal, refund.manual_action());
@@ -341,29 +359,19 @@ absl::StatusOr<int> RunList(const Session& session, const ListOptions& options) 
   return kExitOk;
 }
 
-absl::StatusOr<int> RunSettle(const Session& session, const SettleOptions& options) {
-  if (options.paid == options.not_paid) {
-    return Refuse(absl::StatusCode::kInvalidArgument, "HOW_IT_ENDED",
-                  "say how it ended: --paid or --not-paid");
-  }
+// The frame of every command on one refund: name it, fill in the rest, call, say how it stands.
+template <typename Request>
+absl::StatusOr<int> Change(const Session& session, const ChangeOptions& options,
+                           grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                        v1::Refund*),
+                           Request request) {
   const absl::StatusOr<std::string> name = session.Name("refunds", options.refund);
   if (!name.ok()) return name.status();
-  v1::SettleRefundRequest request;
   request.set_name(*name);
   request.set_etag(options.etag);
   request.set_validate_only(options.validate_only);
-  request.set_paid(options.paid);
-  request.set_proof(options.proof);
-  request.set_external_refund_id(options.external_refund_id);
-  if (!options.amount.empty()) {
-    if (absl::Status status = SetMoney(options.amount, "--amount", request.mutable_amount());
-        !status.ok()) {
-      return status;
-    }
-  }
   v1::Refund refund;
-  if (absl::Status status = session.client.Mutate(&Stub::SettleRefund, request, &refund);
-      !status.ok()) {
+  if (absl::Status status = session.client.Mutate(method, request, &refund); !status.ok()) {
     return status;
   }
   if (options.json) {
@@ -377,6 +385,45 @@ absl::StatusOr<int> RunSettle(const Session& session, const SettleOptions& optio
                        << ", " << FormatMoney(refund.total())
                        << (options.validate_only ? "; nothing was changed\n" : "\n");
   return kExitOk;
+}
+
+absl::StatusOr<int> RunSettle(const Session& session, const SettleOptions& options) {
+  if (options.paid == options.not_paid) {
+    return Refuse(absl::StatusCode::kInvalidArgument, "HOW_IT_ENDED",
+                  "say how it ended: --paid or --not-paid");
+  }
+  v1::SettleRefundRequest request;
+  request.set_paid(options.paid);
+  request.set_proof(options.proof);
+  request.set_external_refund_id(options.external_refund_id);
+  if (!options.amount.empty()) {
+    if (absl::Status status = SetMoney(options.amount, "--amount", request.mutable_amount());
+        !status.ok()) {
+      return status;
+    }
+  }
+  return Change(session, options, &Stub::SettleRefund, std::move(request));
+}
+
+absl::StatusOr<int> RunApprove(const Session& session, const ChangeOptions& options) {
+  return Change(session, options, &Stub::ApproveRefund, v1::ApproveRefundRequest());
+}
+
+absl::StatusOr<int> RunRetry(const Session& session, const ChangeOptions& options) {
+  return Change(session, options, &Stub::RetryRefund, v1::RetryRefundRequest());
+}
+
+absl::StatusOr<int> RunCancel(const Session& session, const ReasonOptions& options) {
+  v1::CancelRefundRequest request;
+  request.set_reason(options.reason);
+  return Change(session, options, &Stub::CancelRefund, std::move(request));
+}
+
+absl::StatusOr<int> RunReverse(const Session& session, const ReasonOptions& options) {
+  v1::ReverseRefundRequest request;
+  request.set_reason(options.reason);
+  request.set_proof(options.proof);
+  return Change(session, options, &Stub::ReverseRefund, std::move(request));
 }
 
 void AddSpecOptions(CLI::App* command, SpecOptions* options) {
@@ -404,6 +451,14 @@ void AddRefund(CLI::App* command, ShowOptions* options) {
   command->add_option("refund", options->refund, "Refund id or resource name")
       ->option_text("REFUND")
       ->required();
+}
+
+void AddChangeOptions(CLI::App* command, ChangeOptions* options) {
+  AddRefund(command, options);
+  command->add_option("--etag", options->etag, "Change it only if it still has this etag")
+      ->option_text("ETAG");
+  command->add_flag("--dry-run", options->validate_only, "Check, change nothing");
+  AddConnectionOptions(command, options);
 }
 
 }  // namespace
@@ -452,7 +507,8 @@ Where the marketplace has no API for refunds, `aftersales refunds show` lists th
                                         R"(  aftersales refunds list --status approved
   aftersales refunds list --order 113-6270000-6280000)");
   list_command->add_option("--status", list->status, "Only in this state")
-      ->option_text("approved|submitted|succeeded|failed|unknown|cancelled");
+      ->option_text(
+          "pending-approval|approved|submitted|succeeded|failed|unknown|cancelled|reversed");
   list_command->add_option("--channel", list->channel, "Only this channel")->option_text("ID");
   list_command->add_option("--order", list->order, "Only of this order")->option_text("ID");
   list_command->add_option("--limit", list->limit, "Show at most this many; 0 shows all")
@@ -467,7 +523,6 @@ Where the marketplace has no API for refunds, `aftersales refunds show` lists th
       "Say, with proof, how a refund ended that a person paid or that is unknown",
       R"(  aftersales refunds settle REFUND --paid --proof "statement 2026-03-10 line 12"
   aftersales refunds settle REFUND --not-paid --proof "not in the transaction list")");
-  AddRefund(settle_command, settle.get());
   settle_command->add_flag("--paid", settle->paid, "It was paid");
   settle_command->add_flag("--not-paid", settle->not_paid, "It definitely was not");
   settle_command->add_option("--proof", settle->proof, "Reference, or why not; never card data")
@@ -477,11 +532,46 @@ Where the marketplace has no API for refunds, `aftersales refunds show` lists th
       ->option_text("ID");
   settle_command->add_option("--amount", settle->amount, "What was paid, if not the total")
       ->option_text("AMOUNT");
-  settle_command->add_option("--etag", settle->etag, "Change it only if it still has this etag")
-      ->option_text("ETAG");
-  settle_command->add_flag("--dry-run", settle->validate_only, "Check, change nothing");
-  AddConnectionOptions(settle_command, settle.get());
+  AddChangeOptions(settle_command, settle.get());
   commands.RunWith(settle_command, settle, &RunSettle);
+
+  auto approve = std::make_shared<ChangeOptions>();
+  CLI::App* approve_command = commands.Add(
+      *refunds, "approve", "Approve a refund that somebody else asked for, and hand it over",
+      R"(  aftersales refunds approve REFUND --as manager:mia
+It takes another person than who asked for it, so say who you are with --as ROLE:NAME.)");
+  AddChangeOptions(approve_command, approve.get());
+  commands.RunWith(approve_command, approve, &RunApprove);
+
+  auto cancel = std::make_shared<ReasonOptions>();
+  CLI::App* cancel_command =
+      commands.Add(*refunds, "cancel", "Take back a refund that was not handed over yet",
+                   "  aftersales refunds cancel REFUND --reason \"asked for twice\"");
+  cancel_command->add_option("--reason", cancel->reason, "Why")
+      ->option_text("TEXT REQUIRED")
+      ->required();
+  AddChangeOptions(cancel_command, cancel.get());
+  commands.RunWith(cancel_command, cancel, &RunCancel);
+
+  auto retry = std::make_shared<ChangeOptions>();
+  CLI::App* retry_command =
+      commands.Add(*refunds, "retry", "Try a failed refund again; it is paid once at most",
+                   "  aftersales refunds retry REFUND");
+  AddChangeOptions(retry_command, retry.get());
+  commands.RunWith(retry_command, retry, &RunRetry);
+
+  auto reverse = std::make_shared<ReasonOptions>();
+  CLI::App* reverse_command = commands.Add(
+      *refunds, "reverse", "Record that the money of a paid refund came back",
+      R"(  aftersales refunds reverse REFUND --reason "account closed" --proof "statement 2026-03-20 line 4" --as manager)");
+  reverse_command->add_option("--reason", reverse->reason, "Why it came back")
+      ->option_text("TEXT REQUIRED")
+      ->required();
+  reverse_command->add_option("--proof", reverse->proof, "Statement line or reversal id")
+      ->option_text("TEXT REQUIRED")
+      ->required();
+  AddChangeOptions(reverse_command, reverse.get());
+  commands.RunWith(reverse_command, reverse, &RunReverse);
 }
 
 }  // namespace aftersales::cli

@@ -4,6 +4,7 @@
 #include "aftersales/v1/event_service.grpc.pb.h"
 #include "aftersales/v1/return_service.grpc.pb.h"
 #include "core/domain/money.h"
+#include "core/domain/return_items.h"
 #include "core/host/cli/command.h"
 #include "core/host/cli/findings.h"
 #include "core/host/cli/references.h"
@@ -56,6 +57,7 @@ struct LabelOptions : ChangeReturn {
   std::string tracking_number;
   std::string cost;
   std::string paid_by;
+  bool replace = false;
 };
 
 struct ReceiveOptions : ChangeReturn {
@@ -115,8 +117,7 @@ Style StyleOf(v1::Deadline::State state) {
 
 bool HasLabel(const v1::Return& value) {
   for (const v1::ReturnLabel& label : value.labels()) {
-    if (label.state() != v1::ReturnLabel::STATE_VOIDED &&
-        label.state() != v1::ReturnLabel::STATE_FAILED) {
+    if (IsLive(label.state())) {
       return true;
     }
   }
@@ -478,6 +479,7 @@ absl::StatusOr<int> RunLabel(const Session& session, const LabelOptions& options
                 [&](const v1::Return&, v1::IssueReturnLabelRequest* request) -> absl::Status {
                   request->set_carrier(options.carrier);
                   request->set_tracking_number(options.tracking_number);
+                  request->set_replace(options.replace);
                   if (!options.cost.empty()) {
                     const absl::StatusOr<v1::Money> cost = ParseMoney(options.cost, "--cost");
                     if (!cost.ok()) return cost.status();
@@ -571,6 +573,10 @@ absl::StatusOr<int> RunCancel(const Session& session, const ReasonOptions& optio
 
 absl::StatusOr<int> RunReopen(const Session& session, const ReasonOptions& options) {
   return ChangeWithReason(session, options, &Stub::ReopenReturn);
+}
+
+absl::StatusOr<int> RunVoidLabel(const Session& session, const ReasonOptions& options) {
+  return ChangeWithReason(session, options, &Stub::VoidReturnLabel);
 }
 
 absl::StatusOr<int> RunCloseShort(const Session& session, const ReasonOptions& options) {
@@ -694,8 +700,20 @@ A request that is inside the policy takes a manager and an --override-reason.)")
     command->add_option("--cost", options->cost, "What it costs")->option_text("AMOUNT");
     command->add_option("--paid-by", options->paid_by, "Who pays; by fault if not given")
         ->option_text("seller|buyer|platform");
+    command->add_flag("--replace", options->replace, "Void the label that is there, if not used");
     AddChangeOptions(command, options.get());
     commands.RunWith(command, options, &RunLabel);
+  }
+  {
+    auto options = std::make_shared<ReasonOptions>();
+    CLI::App* command = commands.Add(
+        *returns, "void-label", "Take back the label of a return that was not used",
+        "  aftersales returns void-label RMA --reason \"buyer has a printer at work\"");
+    command->add_option("--reason", options->reason, "Why")
+        ->option_text("TEXT REQUIRED")
+        ->required();
+    AddChangeOptions(command, options.get());
+    commands.RunWith(command, options, &RunVoidLabel);
   }
   {
     auto options = std::make_shared<ReceiveOptions>();

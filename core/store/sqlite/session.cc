@@ -498,6 +498,8 @@ void Session::PutRefund(const RefundRecord& record, bool created) {
     kind = v1::Deadline::KIND_MANUAL_ACTION;
   } else if (refund.status() == v1::Refund::STATUS_UNKNOWN) {
     kind = v1::Deadline::KIND_REFUND_QUERY;
+  } else if (refund.status() == v1::Refund::STATUS_PENDING_APPROVAL) {
+    kind = v1::Deadline::KIND_REFUND_APPROVAL;
   }
   if (kind) due = calendar::ToMicros(refund.due_at());
   db_.Prepare(created ? "INSERT INTO refunds (channel, external_id, order_id, return_id, status, "

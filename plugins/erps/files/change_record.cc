@@ -90,6 +90,12 @@ std::string_view KindOf(const Event& event) {
       return "refund_outcome_unknown";
     case Event::kRefundCancelled:
       return "refund_cancelled";
+    case Event::kRefundRequested:
+      return "refund_requested";
+    case Event::kRefundReversed:
+      return "refund_reversed";
+    case Event::kReturnRefundReversed:
+      return "return_refund_reversed";
     case Event::kManualActionChanged:
       return "manual_action_changed";
     case Event::BODY_NOT_SET:

@@ -26,6 +26,12 @@ class CarrierPlugin : public Plugin {
     static_cast<void>(call), static_cast<void>(request), static_cast<void>(response);
     return internal::Unimplemented("IssueLabel");
   }
+  // Takes back a label that was not used, once per effect id.
+  virtual Status VoidLabel(const Call& call, const plugin::v1::VoidLabelRequest& request,
+                           plugin::v1::EffectResponse* response) {
+    static_cast<void>(call), static_cast<void>(request), static_cast<void>(response);
+    return internal::Unimplemented("VoidLabel");
+  }
   // How an effect ended that was asked for before.
   virtual Status QueryEffect(const Call& call, const plugin::v1::QueryEffectRequest& request,
                              plugin::v1::IssueLabelResponse* response) {
@@ -34,14 +40,16 @@ class CarrierPlugin : public Plugin {
   }
 
   static constexpr auto kKind = v1::Plugin::KIND_CARRIER;
-  static const internal::Method kMethods[3];
+  static const internal::Method kMethods[4];
 };
 
-inline constexpr internal::Method CarrierPlugin::kMethods[3] = {
+inline constexpr internal::Method CarrierPlugin::kMethods[4] = {
     {"/aftersales.plugin.v1.CarrierPlugin/ValidateTrackingNumbers",
      &internal::Typed<&CarrierPlugin::ValidateTrackingNumbers>::Invoke},
     {"/aftersales.plugin.v1.CarrierPlugin/IssueLabel",
      &internal::Typed<&CarrierPlugin::IssueLabel>::Invoke},
+    {"/aftersales.plugin.v1.CarrierPlugin/VoidLabel",
+     &internal::Typed<&CarrierPlugin::VoidLabel>::Invoke},
     {"/aftersales.plugin.v1.CarrierPlugin/QueryEffect",
      &internal::Typed<&CarrierPlugin::QueryEffect>::Invoke},
 };

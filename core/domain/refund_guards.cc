@@ -1,0 +1,126 @@
+#include "core/domain/refund_guards.h"
+
+#include <algorithm>
+
+#include "core/domain/card_number.h"
+#include "core/domain/money.h"
+#include "core/domain/return_items.h"
+#include "core/status/refusal.h"
+#include "core/status/text.h"
+
+namespace aftersales {
+namespace {
+
+constexpr size_t kMaxReason = 500;
+
+absl::Status InvalidState(const v1::Refund& state, std::string_view what) {
+  return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
+                Cat("the refund is ", StatusName(state.status()), "; ", what))
+      .With("state", StatusName(state.status()));
+}
+
+absl::Status CheckReason(std::string_view reason) {
+  if (reason.empty()) return InvalidField("reason", "REASON_REQUIRED", "say why");
+  if (reason.size() <= kMaxReason) return absl::OkStatus();
+  return InvalidField("reason", "TOO_LONG", Cat("at most ", kMaxReason, " bytes"));
+}
+
+absl::Status CheckProof(std::string_view proof, std::string_view what) {
+  if (proof.empty() || proof.size() > kMaxReason) {
+    return InvalidField("proof", "PROOF_REQUIRED", Cat(what, "; at most ", kMaxReason, " bytes"));
+  }
+  if (!HoldsCardNumber(proof)) return absl::OkStatus();
+  return InvalidField("proof", "CARD_NUMBER",
+                      "this looks like the number of a payment card, which is never kept; give the "
+                      "payment's own reference");
+}
+
+}  // namespace
+
+bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total) {
+  const auto limit = std::find_if(policy.refund_limits().begin(), policy.refund_limits().end(),
+                                  [role](const v1::RefundLimit& of) { return of.role() == role; });
+  if (limit == policy.refund_limits().end()) return true;
+  const auto most = limit->max_minor_units().find(total.currency_code());
+  return most != limit->max_minor_units().end() && total.minor_units() <= most->second;
+}
+
+absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& policy,
+                                const v1::Actor& approver) {
+  if (state.status() != v1::Refund::STATUS_PENDING_APPROVAL) {
+    return InvalidState(state, "only one that is PENDING_APPROVAL can be approved");
+  }
+  if (approver.id().empty()) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
+                  "an approval takes a second person, so say who you are: send the metadata "
+                  "aftersales-actor as role and name, such as manager:mia");
+  }
+  if (approver.id() == state.requested_by().id()) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
+                  "who asked for a refund cannot approve it; ask somebody else");
+  }
+  if (!WithinLimit(policy, approver.role(), state.total())) {
+    return Refuse(
+        absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
+        Cat(money::Format(state.total()),
+            " is more than your role may pay; ask somebody with a higher limit, such as a "
+            "manager"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCancelRefund(const v1::Refund& state, std::string_view reason) {
+  switch (state.status()) {
+    case v1::Refund::STATUS_PENDING_APPROVAL:
+    case v1::Refund::STATUS_APPROVED:
+    case v1::Refund::STATUS_FAILED:
+      return CheckReason(reason);
+    default:
+      return InvalidState(state,
+                          "only one that was not handed over can be cancelled: PENDING_APPROVAL, "
+                          "APPROVED or FAILED");
+  }
+}
+
+absl::Status CheckRetryRefund(const v1::Refund& state) {
+  if (state.status() == v1::Refund::STATUS_FAILED) return absl::OkStatus();
+  return InvalidState(state, "only one that FAILED can be tried again");
+}
+
+absl::Status CheckReverseRefund(const v1::Refund& state, v1::Role role, std::string_view reason,
+                                std::string_view proof) {
+  if (role != v1::ROLE_MANAGER && role != v1::ROLE_PLATFORM) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                  "that money came back is for a manager or the platform to say");
+  }
+  if (state.status() != v1::Refund::STATUS_SUCCEEDED) {
+    return InvalidState(state, "only one that was paid can come back");
+  }
+  if (absl::Status s = CheckReason(reason); !s.ok()) return s;
+  return CheckProof(proof, "the statement line or the marketplace's id of the reversal");
+}
+
+absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
+                               const v1::Money* amount) {
+  if (absl::Status s = CheckProof(proof, "the reference of the payment, or why it was not made");
+      !s.ok()) {
+    return s;
+  }
+  const bool waits_for_person =
+      state.status() == v1::Refund::STATUS_APPROVED && state.has_manual_action();
+  if (!waits_for_person && state.status() != v1::Refund::STATUS_UNKNOWN) {
+    return InvalidState(state,
+                        "only one of unknown outcome, or that a person has to pay, can be settled");
+  }
+  if (amount == nullptr) return absl::OkStatus();
+  if (amount->currency_code() != state.total().currency_code()) {
+    return InvalidField("amount.currency_code", "CURRENCY_MISMATCH",
+                        Cat("the refund is in ", state.total().currency_code()));
+  }
+  if (amount->minor_units() <= 0) {
+    return InvalidField("amount.minor_units", "NEGATIVE_AMOUNT", "say what was paid, above 0");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace aftersales

@@ -1,0 +1,33 @@
+// Guards of the commands on a refund: who may do what with it now.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "aftersales/v1/common.pb.h"
+#include "aftersales/v1/policy.pb.h"
+#include "aftersales/v1/refund.pb.h"
+
+namespace aftersales {
+
+// Whether a role may pay so much by itself, by the policy's `refund_limits`.
+bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total);
+
+// FAILED_PRECONDITION `INVALID_STATE`; PERMISSION_DENIED `FOUR_EYES` (the approver asked for it, or
+// does not say who they are), `LIMIT_EXCEEDED`.
+absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& policy,
+                                const v1::Actor& approver);
+// FAILED_PRECONDITION `INVALID_STATE`; INVALID_ARGUMENT `REASON_REQUIRED`, `TOO_LONG`.
+absl::Status CheckCancelRefund(const v1::Refund& state, std::string_view reason);
+// FAILED_PRECONDITION `INVALID_STATE`. Money and units are for the quote's guards to check.
+absl::Status CheckRetryRefund(const v1::Refund& state);
+// FAILED_PRECONDITION `INVALID_STATE`; PERMISSION_DENIED `ROLE_REQUIRED`; INVALID_ARGUMENT
+// `REASON_REQUIRED`, `PROOF_REQUIRED`, `TOO_LONG`, `CARD_NUMBER`.
+absl::Status CheckReverseRefund(const v1::Refund& state, v1::Role role, std::string_view reason,
+                                std::string_view proof);
+// FAILED_PRECONDITION `INVALID_STATE`; INVALID_ARGUMENT `PROOF_REQUIRED`, `CARD_NUMBER`,
+// `CURRENCY_MISMATCH`, `NEGATIVE_AMOUNT`.
+absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
+                               const v1::Money* amount);
+
+}  // namespace aftersales

@@ -1,0 +1,86 @@
+#include "core/domain/refund_guards.h"
+
+#include <gtest/gtest.h>
+
+#include "core/domain/money.h"
+#include "core/domain/policy.h"
+#include "core/status/refusal.h"
+
+namespace aftersales {
+namespace {
+
+class RefundGuards : public testing::Test {
+ protected:
+  v1::Refund InState(v1::Refund::Status status, int64_t total = 60000) {
+    v1::Refund refund;
+    refund.set_status(status);
+    *refund.mutable_total() = money::Make(total, "USD");
+    refund.mutable_requested_by()->set_role(v1::ROLE_OPERATOR);
+    refund.mutable_requested_by()->set_id("olga");
+    return refund;
+  }
+  static v1::Actor By(v1::Role role, const char* id) {
+    v1::Actor actor;
+    actor.set_role(role);
+    actor.set_id(id);
+    return actor;
+  }
+  const v1::Policy& policy_ = *FindPolicy("amazon-2026");
+};
+
+TEST_F(RefundGuards, LimitsAreByRoleAndCurrency) {
+  EXPECT_TRUE(WithinLimit(policy_, v1::ROLE_OPERATOR, money::Make(50000, "USD")));
+  EXPECT_FALSE(WithinLimit(policy_, v1::ROLE_OPERATOR, money::Make(50001, "USD")));
+  EXPECT_FALSE(WithinLimit(policy_, v1::ROLE_RULE, money::Make(10001, "USD")));
+  EXPECT_TRUE(WithinLimit(policy_, v1::ROLE_MANAGER, money::Make(99999999, "USD")));
+  EXPECT_TRUE(WithinLimit(policy_, v1::ROLE_OPERATOR, money::Make(75000, "JPY")));
+  EXPECT_FALSE(WithinLimit(policy_, v1::ROLE_OPERATOR, money::Make(1, "BRL")))
+      << "a currency without a limit always takes a second person";
+}
+
+TEST_F(RefundGuards, ApprovalTakesAnotherPersonWhoMay) {
+  const v1::Refund waiting = InState(v1::Refund::STATUS_PENDING_APPROVAL);
+  const auto reason = [&](const v1::Refund& refund, const v1::Actor& actor) {
+    return ReasonOf(CheckApproveRefund(refund, policy_, actor));
+  };
+  EXPECT_EQ(reason(waiting, By(v1::ROLE_MANAGER, "mia")), "");
+  EXPECT_EQ(reason(waiting, By(v1::ROLE_MANAGER, "")), "FOUR_EYES");
+  EXPECT_EQ(reason(waiting, By(v1::ROLE_MANAGER, "olga")), "FOUR_EYES") << "in whatever role";
+  EXPECT_EQ(reason(waiting, By(v1::ROLE_OPERATOR, "otto")), "LIMIT_EXCEEDED");
+  EXPECT_EQ(reason(InState(v1::Refund::STATUS_APPROVED), By(v1::ROLE_MANAGER, "mia")),
+            "INVALID_STATE");
+}
+
+TEST_F(RefundGuards, OnlyWhatWasNotHandedOverIsTakenBack) {
+  using R = v1::Refund;
+  for (const auto status : {R::STATUS_PENDING_APPROVAL, R::STATUS_APPROVED, R::STATUS_FAILED}) {
+    EXPECT_EQ(ReasonOf(CheckCancelRefund(InState(status), "twice")), "");
+    EXPECT_EQ(ReasonOf(CheckCancelRefund(InState(status), "")), "REASON_REQUIRED");
+    EXPECT_EQ(ReasonOf(CheckCancelRefund(InState(status), std::string(501, 'x'))), "TOO_LONG");
+  }
+  for (const auto status : {R::STATUS_SUBMITTED, R::STATUS_UNKNOWN, R::STATUS_SUCCEEDED,
+                            R::STATUS_CANCELLED, R::STATUS_REVERSED}) {
+    EXPECT_EQ(ReasonOf(CheckCancelRefund(InState(status), "twice")), "INVALID_STATE");
+    EXPECT_EQ(ReasonOf(CheckRetryRefund(InState(status))), "INVALID_STATE");
+  }
+  EXPECT_TRUE(CheckRetryRefund(InState(R::STATUS_FAILED)).ok());
+}
+
+TEST_F(RefundGuards, ThatMoneyCameBackTakesAManagerAndProof) {
+  const v1::Refund paid = InState(v1::Refund::STATUS_SUCCEEDED);
+  const auto reason = [&](v1::Role role, const char* why, const char* proof) {
+    return ReasonOf(CheckReverseRefund(paid, role, why, proof));
+  };
+  EXPECT_EQ(reason(v1::ROLE_MANAGER, "bounced", "statement 4"), "");
+  EXPECT_EQ(reason(v1::ROLE_PLATFORM, "bounced", "statement 4"), "");
+  EXPECT_EQ(reason(v1::ROLE_OPERATOR, "bounced", "statement 4"), "ROLE_REQUIRED");
+  EXPECT_EQ(reason(v1::ROLE_MANAGER, "", "statement 4"), "REASON_REQUIRED");
+  EXPECT_EQ(reason(v1::ROLE_MANAGER, "bounced", ""), "PROOF_REQUIRED");
+  EXPECT_EQ(reason(v1::ROLE_MANAGER, "bounced", "4111 1111 1111 1111"), "CARD_NUMBER");
+  EXPECT_EQ(ReasonOf(CheckReverseRefund(InState(v1::Refund::STATUS_FAILED), v1::ROLE_MANAGER,
+                                        "bounced", "statement 4")),
+            "INVALID_STATE");
+}
+
+}  // namespace
+}  // namespace aftersales
