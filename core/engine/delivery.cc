@@ -346,7 +346,9 @@ void Delivery::Deliver(const store::Effect& effect) {
         plugin->Call("MarketplacePlugin/DecideReturn", request, &response, options);
     out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   }
-  if (out.result.outcome() == EffectResult::OUTCOME_UNSPECIFIED ||
+  // An outcome that this host does not know says nothing either.
+  if (!EffectResult::Outcome_IsValid(out.result.outcome()) ||
+      out.result.outcome() == EffectResult::OUTCOME_UNSPECIFIED ||
       out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
     out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
   }
