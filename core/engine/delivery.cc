@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "absl/synchronization/blocking_counter.h"
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/marketplace.pb.h"
 #include "core/domain/calendar.h"
@@ -145,19 +146,26 @@ void Delivery::Wake() {
 void Delivery::Recover() {
   std::vector<store::Effect> interrupted;
   engine_.store().ReadHere([&](store::Reader& reader) { interrupted = reader.EffectsInFlight(); });
+  // All at once, so that they share their commits: a start must not wait for the disk as often as
+  // there were effects in flight.
+  absl::BlockingCounter running(static_cast<int>(interrupted.size()));
   for (store::Effect& effect : interrupted) {
     // It may have been done. Ask, if the remote side can tell; repeat only where that is safe.
-    (void)engine_.RunInternalAndWait(effect.seller, {}, "recovery", [&](Command& c) {
-      const plugins::PluginHandle* plugin = c.services.plugins.Find(effect.plugin);
-      const bool repeatable = plugin != nullptr && plugin->IdempotentAt(effect.method);
-      effect.unknown = true;
-      effect.state = repeatable ? store::Effect::State::kPending : store::Effect::State::kQuery;
-      effect.due_at = absl::ToUnixMicros(c.now);
-      effect.last_error = "the host stopped while it was being done";
-      c.store.PutEffect(&effect);
-      return absl::OkStatus();
-    });
+    engine_.RunInternal(
+        effect.seller, {}, "recovery",
+        [effect](Command& c) mutable {
+          const plugins::PluginHandle* plugin = c.services.plugins.Find(effect.plugin);
+          const bool repeatable = plugin != nullptr && plugin->IdempotentAt(effect.method);
+          effect.unknown = true;
+          effect.state = repeatable ? store::Effect::State::kPending : store::Effect::State::kQuery;
+          effect.due_at = absl::ToUnixMicros(c.now);
+          effect.last_error = "the host stopped while it was being done";
+          c.store.PutEffect(&effect);
+          return absl::OkStatus();
+        },
+        [&running](const absl::Status&) { running.DecrementCount(); });
   }
+  running.Wait();
 }
 
 void Delivery::Dispatch() {
@@ -364,7 +372,9 @@ void Delivery::Deliver(const store::Effect& effect) {
         plugin->Call("MarketplacePlugin/DecideReturn", request, &response, options);
     out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   }
-  if (out.result.outcome() == EffectResult::OUTCOME_UNSPECIFIED ||
+  // An outcome that this host does not know says nothing either.
+  if (!EffectResult::Outcome_IsValid(out.result.outcome()) ||
+      out.result.outcome() == EffectResult::OUTCOME_UNSPECIFIED ||
       out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
     out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
   }

@@ -30,8 +30,10 @@ Api::Api(const std::string& address, std::string actor) : actor_(std::move(actor
   grpc::ChannelArguments arguments;
   // Connections of an earlier host on the same port are not taken over.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 40);
+  // An attempt that a dying host took and never answered is given up after this, not after 20 s.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 10);
   channel_ = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   stubs_ = {v1::ChannelService::NewStub(channel_), v1::EventService::NewStub(channel_),
             v1::FactService::NewStub(channel_),    v1::MetricsService::NewStub(channel_),
@@ -42,6 +44,7 @@ Api::Api(const std::string& address, std::string actor) : actor_(std::move(actor
 
 void Api::Prepare(grpc::ClientContext& context, absl::Duration timeout) const {
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  context.set_wait_for_ready(wait_for_connection_);
   if (!actor_.empty()) context.AddMetadata("aftersales-actor", actor_);
 }
 

@@ -66,6 +66,8 @@ struct Reply {
 class Api {
  public:
   explicit Api(const std::string& address, std::string actor = "manager:mia");
+  // Calls wait for a connection, as long as their time lasts, instead of failing without one.
+  void WaitForConnection() { wait_for_connection_ = true; }
 
   // As the stub's method, with the actor's metadata and a deadline.
   template <typename Stub, typename Request, typename Response>
@@ -95,6 +97,7 @@ class Api {
 
  private:
   std::string actor_;
+  bool wait_for_connection_ = false;
   std::shared_ptr<grpc::Channel> channel_;
   std::tuple<std::unique_ptr<Channels>, std::unique_ptr<Events>, std::unique_ptr<Facts>,
              std::unique_ptr<Metrics>, std::unique_ptr<Orders>, std::unique_ptr<Plugins>,

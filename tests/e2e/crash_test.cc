@@ -1,15 +1,10 @@
-// kill -9 at every write: a host in a child process is killed before its n-th write statement, for
-// every n of a walked return, started again, and driven on by a client that repeats its calls
-// blindly. Whatever the n, the return ends as if nothing had happened, and each effect was done
-// once.
-#include <fcntl.h>
+// kill -9 at every write and at every call of a plugin: a host in a child process is killed before
+// its n-th write statement, for every n of a walked return, or in the middle of what a plugin does,
+// before and after it was done. It is started again and driven on by a client that repeats its
+// calls blindly. Whatever the moment, the return ends as if nothing had happened, and each effect
+// was done once.
 #include <gmock/gmock.h>
-#include <google/protobuf/message.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,9 +15,9 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/e2e/host_process.h"
+#include "tests/e2e/moved_clock.h"
 #include "tests/e2e/test_host.h"
-
-extern char** environ;
 
 namespace aftersales::e2e {
 namespace {
@@ -31,106 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr int kWorkers = 3;
 constexpr int kWritesMax = 2000;  // a walk has far fewer; beyond it the test would not end
-
-// A host in a process of its own.
-class Child {
- public:
-  // `kill_at` 0: nothing happens to it. Waits until it listens or has died.
-  Child(const fs::path& data, const fs::path& plugins, int kill_at) : kill_at_(kill_at) {
-    int out[2];
-    if (pipe2(out, O_CLOEXEC) != 0) std::abort();
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    const std::string data_text = data.string();
-    const std::string plugins_text = plugins.string();
-    std::vector<const char*> arguments = {
-        AFTERSALES_PROGRAM, "serve",       "--data-dir",   data_text.c_str(),
-        "--listen",         "127.0.0.1:0", "--plugin-dir", plugins_text.c_str(),
-        "--log-level",      "error",       nullptr};
-    std::vector<std::string> own;
-    for (char** entry = environ; *entry != nullptr; ++entry) own.emplace_back(*entry);
-    if (kill_at > 0) {
-      own.push_back("AFTERSALES_FAULT_KILL_AT_WRITE=" + std::to_string(kill_at));
-    }
-    std::vector<char*> environment;
-    for (std::string& entry : own) environment.push_back(entry.data());
-    environment.push_back(nullptr);
-    const int failed = posix_spawn(&pid_, AFTERSALES_PROGRAM, &actions, nullptr,
-                                   const_cast<char* const*>(arguments.data()), environment.data());
-    posix_spawn_file_actions_destroy(&actions);
-    close(out[1]);
-    out_ = out[0];
-    if (failed != 0) {
-      ADD_FAILURE() << "cannot start " << AFTERSALES_PROGRAM;
-      std::abort();
-    }
-    // `aftersales 0.1.0 listens at 127.0.0.1:40123, data in ...`
-    std::string text;
-    for (char c = 0; text.find('\n') == std::string::npos && read(out_, &c, 1) == 1;) text += c;
-    const size_t at = text.find("127.0.0.1:");
-    if (at != std::string::npos) address_ = text.substr(at, text.find(',', at) - at);
-  }
-  ~Child() {
-    if (!Dead()) {
-      kill(pid_, SIGTERM);
-      int status = 0;
-      waitpid(pid_, &status, 0);
-      // Its write may come when it stops.
-      const bool killed = kill_at_ > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-      EXPECT_TRUE(killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
-          << "it did not stop cleanly, status " << status;
-    }
-    close(out_);
-  }
-
-  bool Dead() {
-    if (dead_) return true;
-    int status = 0;
-    if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
-    dead_ = true;
-    by_kill_ = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    EXPECT_TRUE(by_kill_) << "the host ended by itself, status " << status;
-    return true;
-  }
-  const std::string& address() const { return address_; }
-
- private:
-  const int kill_at_;
-  pid_t pid_ = -1;
-  int out_ = -1;
-  std::string address_;
-  bool dead_ = false;
-  bool by_kill_ = false;
-};
-
-// Clears what two walks cannot have alike: times, ids, and what is made from ids.
-void Scrub(google::protobuf::Message* message) {
-  const auto* reflection = message->GetReflection();
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection->ListFields(*message, &fields);
-  for (const auto* field : fields) {
-    if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
-      if (field->message_type()->full_name() == "google.protobuf.Timestamp") {
-        reflection->ClearField(message, field);
-      } else if (field->is_repeated()) {
-        for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
-          Scrub(reflection->MutableRepeatedMessage(message, field, i));
-        }
-      } else {
-        Scrub(reflection->MutableMessage(message, field));
-      }
-    } else if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING &&
-               !field->is_repeated()) {
-      const std::string value = reflection->GetString(*message, field);
-      for (const char* made : {"ret_", "rfd_", "eff_", "FAKE"}) {
-        if (value.find(made) != std::string::npos || field->name() == "etag") {
-          reflection->SetString(message, field, "*");
-        }
-      }
-    }
-  }
-}
 
 // What is left of a walk.
 struct Outcome {
@@ -142,14 +37,35 @@ struct Outcome {
   bool killed = false;
 };
 
+// What happens to the first host of a walk; the second one is left alone.
+struct Harm {
+  int kill_at_write = 0;                          // none if 0
+  std::map<std::string, std::string> modes = {};  // by fake plugin; their CRASH kills the host
+  // What the mode files say from the second host on.
+  std::map<std::string, std::string> modes_after = {};
+
+  std::string Text() const {
+    if (kill_at_write > 0) return "kill at write " + std::to_string(kill_at_write);
+    std::string text;
+    for (const auto& [plugin, words] : modes) text += plugin + ": " + words + " ";
+    return text.empty() ? "unharmed" : text;
+  }
+};
+
 // The walk of a return, by a client that repeats every call until it is answered.
 class Walk {
  public:
-  Walk(fs::path directory, const fs::path& plugins, int kill_at)
-      : directory_(std::move(directory)), plugins_(plugins), kill_at_(kill_at) {
+  Walk(fs::path directory, const fs::path& plugins, Harm harm)
+      : directory_(std::move(directory)), plugins_(plugins), harm_(std::move(harm)) {
     fs::create_directories(directory_);
+    // A plugin whose outcome is not known is asked only after some minutes.
+    if (!harm_.modes.empty()) {
+      clock_file_ = directory_ / "clock";
+      clock_ = std::make_unique<MovedClock>(clock_file_);
+    }
     Restart();
   }
+  ~Walk() { EndHost(); }
 
   Outcome Run() {
     const absl::Time start = absl::Now();
@@ -255,12 +171,12 @@ class Walk {
                          reply.code() == grpc::StatusCode::UNKNOWN ||  // broken off in the answer
                          reply.reason() == "IN_PROGRESS";
       if (!again || absl::Now() > until) {
-        ADD_FAILURE() << "kill at write " << kill_at_ << ": " << request.GetTypeName() << ": "
+        ADD_FAILURE() << harm_.Text() << ": " << request.GetTypeName() << ": "
                       << reply.status.error_message();
         return *reply;
       }
       // The call may break off a moment before the process is gone.
-      if (child_->Dead()) Restart();
+      if (host_->Dead()) Restart();
       absl::SleepFor(absl::Milliseconds(2));
     }
   }
@@ -270,28 +186,46 @@ class Walk {
     get.set_name(name_);
     v1::Return now;
     const absl::Time until = absl::Now() + absl::Seconds(20);
+    int rounds = 0;
     while (!holds(now = Do(&Returns::GetReturn, get))) {
       if (absl::Now() > until) {
-        ADD_FAILURE() << "kill at write " << kill_at_ << ": it stays " << now.DebugString();
+        ADD_FAILURE() << harm_.Text() << ": it stays " << now.DebugString();
         return;
       }
       absl::SleepFor(absl::Milliseconds(3));
+      if (clock_ != nullptr && ++rounds % 50 == 0) clock_->Advance(absl::Minutes(16));
     }
   }
 
   void Restart() {
-    // Only the first process is to die.
-    const int kill_at = child_ == nullptr ? kill_at_ : 0;
-    if (child_ != nullptr) killed_ = true;
-    child_.reset();
-    child_ = std::make_unique<Child>(directory_ / "data", plugins_, kill_at);
-    if (child_->address().empty()) {
-      EXPECT_TRUE(Eventually([&] { return child_->Dead(); }));
-      if (kill_at != 0) return Restart();
-      ADD_FAILURE() << "kill at write " << kill_at_ << ": the host does not start again";
+    const bool first = host_ == nullptr;
+    if (!first) killed_ = true;
+    EndHost();
+    for (const auto& [plugin, words] : first ? harm_.modes : harm_.modes_after) {
+      WriteModes(directory_ / "data", plugin, words);
+    }
+    host_ = std::make_unique<HostProcess>(
+        HostProcess::Options{.data = directory_ / "data",
+                             .plugins = plugins_,
+                             .kill_at_write = first ? harm_.kill_at_write : 0,
+                             .clock = clock_file_});
+    if (host_->AwaitAddress().empty()) {
+      EXPECT_TRUE(Eventually([&] { return host_->Dead(); }));
+      if (first) return Restart();
+      ADD_FAILURE() << harm_.Text() << ": the host does not start again";
       std::abort();
     }
-    api_ = std::make_unique<Api>(child_->address());
+    api_ = std::make_unique<Api>(host_->AwaitAddress());
+  }
+
+  void EndHost() {
+    if (host_ == nullptr) return;
+    const bool by_itself = host_->Dead();
+    api_.reset();  // a connection that nobody reads from would hold up the end
+    host_->Stop();
+    // Its write may come when it stops.
+    EXPECT_TRUE(host_->ended_by_kill() || (!by_itself && host_->ended_well()))
+        << harm_.Text() << ": it ended with status " << host_->status();
   }
 
   std::vector<std::string> Log(std::string_view plugin, std::string_view file) const {
@@ -336,7 +270,7 @@ class Walk {
       for (const std::string& event : outcome.events) all_told &= outcome.told.contains(event);
       if (!all_told) absl::SleepFor(absl::Milliseconds(5));
     }
-    EXPECT_TRUE(all_told) << "kill at write " << kill_at_ << ": the ERP was not told of all";
+    EXPECT_TRUE(all_told) << harm_.Text() << ": the ERP was not told of all";
     v1::GetReturnRequest get;
     get.set_name(name_);
     v1::Return state = Do(&Returns::GetReturn, get);
@@ -358,36 +292,62 @@ class Walk {
       outcome.state += message->DebugString();
     }
     // It may have died of what came after the last answer.
-    if (child_->Dead()) Restart();
+    if (host_->Dead()) Restart();
     outcome.killed = killed_;
     return outcome;
   }
 
   const fs::path directory_;
   const fs::path plugins_;
-  const int kill_at_;
+  const Harm harm_;
+  fs::path clock_file_;
+  std::unique_ptr<MovedClock> clock_;
   bool killed_ = false;
   std::string name_;
-  std::unique_ptr<Child> child_;
+  std::unique_ptr<HostProcess> host_;
   std::unique_ptr<Api> api_;
 };
 
-TEST(CrashTest, KilledAtAnyWriteItEndsTheSame) {
-  std::string pattern = (fs::temp_directory_path() / "aftersales-crash-XXXXXX").string();
-  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-  const fs::path root = pattern;
-  const fs::path plugins = root / "plugins";
-  fs::create_directory(plugins);
-  for (const char* fake : {"fake_market.so", "fake_carrier.so", "fake_erp.so"}) {
-    fs::copy_file(fs::path(AFTERSALES_TEST_PLUGIN_DIR) / fake, plugins / fake);
+// A directory with the plugins, and what a walk leaves that nothing happens to.
+class CrashTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    CopyFakePlugins(plugins_);
+    wanted_ = Walk(root_ / "uninterrupted", plugins_, {}).Run();
+    ASSERT_FALSE(wanted_.killed);
+    ASSERT_THAT(wanted_.effects, testing::ElementsAre("DecideReturn", "IssueLabel", "IssueRefund"));
+    ASSERT_NE(wanted_.state.find("STATUS_CLOSED"), std::string::npos) << wanted_.state;
+    ASSERT_NE(wanted_.state.find("minor_units: 3894"), std::string::npos) << wanted_.state;
+  }
+  ~CrashTest() override {
+    std::error_code ignored;
+    fs::remove_all(root_, ignored);
   }
 
-  const Outcome wanted = Walk(root / "uninterrupted", plugins, 0).Run();
-  ASSERT_FALSE(wanted.killed);
-  ASSERT_THAT(wanted.effects, testing::ElementsAre("DecideReturn", "IssueLabel", "IssueRefund"));
-  ASSERT_NE(wanted.state.find("STATUS_CLOSED"), std::string::npos) << wanted.state;
-  ASSERT_NE(wanted.state.find("minor_units: 3894"), std::string::npos) << wanted.state;
+  // Walks with a harm and compares; answers whether the host was killed.
+  bool EndsTheSame(std::string_view name, const Harm& harm) const {
+    SCOPED_TRACE(harm.Text());
+    const fs::path directory = root_ / name;
+    const Outcome outcome = Walk(directory, plugins_, harm).Run();
+    EXPECT_EQ(outcome.state, wanted_.state);
+    EXPECT_EQ(outcome.effects, wanted_.effects);
+    EXPECT_EQ(outcome.effect_ids.size(), outcome.effects.size());
+    for (const auto& [effect_id, said] : outcome.told) {
+      // A change may be told again, but never as another one, and never one that is not.
+      EXPECT_EQ(said.size(), 1u) << effect_id;
+      EXPECT_TRUE(outcome.events.contains(effect_id)) << effect_id;
+    }
+    std::error_code ignored;
+    fs::remove_all(directory, ignored);
+    return outcome.killed;
+  }
 
+  const fs::path root_ = MakeTemporaryDirectory("aftersales-crash");
+  const fs::path plugins_ = root_ / "plugins";
+  Outcome wanted_;
+};
+
+TEST_F(CrashTest, KilledAtAnyWriteItEndsTheSame) {
   std::atomic<int> next{1};
   std::atomic<int> unharmed{0};  // walks that ended before their write came
   std::atomic<int> last_kill{0};
@@ -396,26 +356,13 @@ TEST(CrashTest, KilledAtAnyWriteItEndsTheSame) {
     while (unharmed < 2 && !testing::Test::HasFailure()) {
       const int n = next++;
       if (n > kWritesMax) return;
-      const fs::path directory = root / std::to_string(n);
-      const Outcome outcome = Walk(directory, plugins, n).Run();
-      SCOPED_TRACE("kill at write " + std::to_string(n));
-      EXPECT_EQ(outcome.state, wanted.state);
-      EXPECT_EQ(outcome.effects, wanted.effects);
-      EXPECT_EQ(outcome.effect_ids.size(), outcome.effects.size());
-      for (const auto& [effect_id, said] : outcome.told) {
-        // A change may be told again, but never as another one, and never one that is not.
-        EXPECT_EQ(said.size(), 1u) << effect_id;
-        EXPECT_TRUE(outcome.events.contains(effect_id)) << effect_id;
-      }
-      if (outcome.killed) {
+      if (EndsTheSame(std::to_string(n), {.kill_at_write = n})) {
         int known = last_kill;
         while (known < n && !last_kill.compare_exchange_weak(known, n)) {
         }
       } else {
         ++unharmed;
       }
-      std::error_code ignored;
-      fs::remove_all(directory, ignored);
     }
   };
   std::vector<std::thread> workers;
@@ -424,8 +371,39 @@ TEST(CrashTest, KilledAtAnyWriteItEndsTheSame) {
   EXPECT_GE(unharmed, 2) << "no walk came to its end";
   EXPECT_GT(last_kill, 50) << "the kill switch does not work";
   std::cout << "killed at each of " << last_kill << " writes" << std::endl;
-  std::error_code ignored;
-  fs::remove_all(root, ignored);
+}
+
+TEST_F(CrashTest, KilledInAPluginItEndsTheSame) {
+  const std::vector<Harm> harms = {
+      {.modes = {{"fake-market", "DecideReturn=CRASH_BEFORE"}},
+       .modes_after = {{"fake-market", ""}}},
+      {.modes = {{"fake-market", "DecideReturn=CRASH_AFTER"}},
+       .modes_after = {{"fake-market", ""}}},
+      {.modes = {{"fake-market", "IssueRefund=CRASH_BEFORE"}},
+       .modes_after = {{"fake-market", ""}}},
+      {.modes = {{"fake-market", "IssueRefund=CRASH_AFTER"}}, .modes_after = {{"fake-market", ""}}},
+      {.modes = {{"fake-carrier", "IssueLabel=CRASH_BEFORE"}},
+       .modes_after = {{"fake-carrier", ""}}},
+      {.modes = {{"fake-carrier", "IssueLabel=CRASH_AFTER"}},
+       .modes_after = {{"fake-carrier", ""}}},
+      {.modes = {{"fake-erp", "PushChanges=CRASH_BEFORE"}}, .modes_after = {{"fake-erp", ""}}},
+      {.modes = {{"fake-erp", "PushChanges=CRASH_AFTER"}}, .modes_after = {{"fake-erp", ""}}},
+      // Asked for what nobody knows, whether it was done or not; and again for what it died of.
+      {.modes = {{"fake-market", "IssueRefund=TIMEOUT_DONE QueryEffect=CRASH_BEFORE"}},
+       .modes_after = {{"fake-market", ""}}},
+      {.modes = {{"fake-market", "IssueRefund=TIMEOUT_NOT_DONE QueryEffect=CRASH_AFTER"}},
+       .modes_after = {{"fake-market", ""}}},
+      {.modes = {{"fake-carrier", "IssueLabel=TIMEOUT_DONE QueryEffect=CRASH_BEFORE"}},
+       .modes_after = {{"fake-carrier", ""}}},
+      {.modes = {{"fake-carrier", "IssueLabel=TIMEOUT_NOT_DONE QueryEffect=CRASH_AFTER"}},
+       .modes_after = {{"fake-carrier", ""}}},
+      {.modes = {{"fake-market", "IssueRefund=CRASH_AFTER"}},
+       .modes_after = {{"fake-market", "IssueRefund=TIMEOUT_NOT_DONE"}}},
+  };
+  for (size_t i = 0; i < harms.size(); ++i) {
+    EXPECT_TRUE(EndsTheSame("plugin-" + std::to_string(i), harms[i]))
+        << harms[i].Text() << "did not kill it";
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "core/domain/calendar.h"
+#include "tests/e2e/host_process.h"
 
 namespace aftersales::e2e {
 
@@ -108,6 +109,9 @@ void HostTest::StartHost() {
   // The folder holds broken plugins as well.
   for (const char* fake : {"fake_market.so", "fake_carrier.so", "fake_erp.so"}) {
     options.plugin_files.push_back(std::filesystem::path(AFTERSALES_TEST_PLUGIN_DIR) / fake);
+  }
+  for (const std::string& more : more_plugins_) {
+    options.plugin_files.push_back(std::filesystem::path(AFTERSALES_TEST_PLUGIN_DIR) / more);
   }
   options.plugin_files.push_back(std::filesystem::path(AFTERSALES_PLUGIN_DIR) /
                                  "amazon_reports.so");
@@ -294,12 +298,7 @@ v1::Return HostTest::AwaitThat(const v1::Return& state,
 }
 
 void HostTest::SetMode(std::string_view plugin, std::string_view modes) {
-  const std::filesystem::path folder = directory_ / "data" / "plugins" / plugin;
-  std::filesystem::create_directories(folder);
-  const std::filesystem::path file = folder / (std::string(plugin) + ".mode");
-  // Renamed into place, so that the plugin never reads half of it.
-  std::ofstream(file.string() + ".new") << modes << "\n";
-  std::filesystem::rename(file.string() + ".new", file);
+  WriteModes(directory_ / "data", plugin, modes);
 }
 
 std::vector<std::string> HostTest::Log(std::string_view plugin, std::string_view file,
@@ -312,9 +311,10 @@ std::vector<std::string> HostTest::Log(std::string_view plugin, std::string_view
   return lines;
 }
 
-int HostTest::EffectCount(std::string_view method, std::string_view subject) const {
+int HostTest::EffectCount(std::string_view method, std::string_view subject,
+                          std::string_view plugin) const {
   int count = 0;
-  for (const std::string& line : Log("fake-market", "effects.log", subject)) {
+  for (const std::string& line : Log(plugin, "effects.log", subject)) {
     std::istringstream words(line);
     std::string first, effect_id, amount, currency, of;
     words >> first >> effect_id >> amount >> currency >> of;

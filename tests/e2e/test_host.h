@@ -50,6 +50,8 @@ class HostTest : public testing::Test {
   ~HostTest() override;
   void SetUp() override;
 
+  // Loads one more of the test plugins, such as `fake_blind_market.so`; before SetUp.
+  void AddPlugin(std::string file) { more_plugins_.push_back(std::move(file)); }
   void StartHost();
   void StopHost();
   // The same data in a new host, as after a restart of the program.
@@ -95,13 +97,15 @@ class HostTest : public testing::Test {
   std::vector<std::string> Log(std::string_view plugin, std::string_view file,
                                std::string_view containing = "") const;
   // How often the marketplace did an effect for a subject: `IssueRefund`, `DecideReturn`.
-  int EffectCount(std::string_view method, std::string_view subject) const;
+  int EffectCount(std::string_view method, std::string_view subject,
+                  std::string_view plugin = "fake-market") const;
 
   std::vector<v1::WorkItem> WorkItems(std::string_view filter = "");
   std::vector<v1::Event> AllEvents(std::string_view filter = "", std::string_view order_by = "");
 
  private:
   std::filesystem::path directory_;
+  std::vector<std::string> more_plugins_;
   std::shared_ptr<ManualClock> clock_;
   std::unique_ptr<host::Host> host_;
   std::unique_ptr<Api> api_;

@@ -77,6 +77,10 @@ class FakeCarrier : public sdk::CarrierPlugin {
                                           .subject = request.return_resource().name()},
                                          *response->mutable_result());
     if (status.ok() && IsDone(*response)) *response->mutable_label() = label;
+    if (status.ok() && response->result().outcome() == kNonsense) {
+      *response->mutable_label() = label;
+      response->mutable_label()->mutable_cost()->set_minor_units(-1'000'000'000'000);
+    }
     return status;
   }
 
@@ -99,6 +103,8 @@ class FakeCarrier : public sdk::CarrierPlugin {
   }
 
  private:
+  static constexpr auto kNonsense = static_cast<plugin::v1::EffectResult::Outcome>(99);
+
   static bool IsDone(const plugin::v1::IssueLabelResponse& response) {
     return response.result().outcome() == plugin::v1::EffectResult::OUTCOME_DONE;
   }

@@ -28,7 +28,7 @@ class FakeErp : public sdk::ErpPlugin {
   }
 
   // FAIL and RETRY take nothing. TIMEOUT_DONE takes all and says UNAVAILABLE, TIMEOUT_NOT_DONE only
-  // says it. DUPLICATE writes every line twice.
+  // says it. DUPLICATE writes every line twice. NONSENSE takes all and says that it took -7.
   sdk::Status PushChanges(const sdk::Call& call, const plugin::v1::PushChangesRequest& request,
                           plugin::v1::PushChangesResponse* response) override {
     Mode mode;
@@ -54,8 +54,12 @@ class FakeErp : public sdk::ErpPlugin {
       case Mode::kTimeoutDone:
       case Mode::kCrashAfter:
       case Mode::kDuplicate:
+      case Mode::kLate:
+      case Mode::kGarbage:
+      case Mode::kNonsense:
         break;
     }
+    std::string lines;
     for (const plugin::v1::Change& change : request.changes()) {
       const erps::Json record = erps::ToJson(change);
       const auto word = [&](const char* key) {
@@ -65,12 +69,18 @@ class FakeErp : public sdk::ErpPlugin {
       const std::string line =
           word("effect_id") + ' ' + word("subject") + ' ' + word("status") + ' ' + word("event");
       for (int i = 0; i < (mode == Mode::kDuplicate ? 2 : 1); ++i) {
-        if (sdk::Status status = remote_.AppendLine("erp.log", line); !status.ok()) return status;
+        lines += (lines.empty() ? "" : "\n") + line;
       }
+    }
+    if (!lines.empty()) {
+      if (sdk::Status status = remote_.AppendLine("erp.log", lines); !status.ok()) return status;
     }
     if (mode == Mode::kCrashAfter) FakeRemote::Crash();
     if (mode == Mode::kTimeoutDone) return {sdk::Code::kUnavailable, "told to lose the answer"};
+    if (mode == Mode::kLate) FakeRemote::Hang(call);
     response->set_accepted_count(request.changes_size());
+    if (mode == Mode::kGarbage) response->set_message("\xff\xfe garbage \xc0");
+    if (mode == Mode::kNonsense) response->set_accepted_count(-7);
     return sdk::Status::Ok();
   }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -36,7 +37,20 @@ constexpr std::pair<std::string_view, Mode> kModes[] = {
     {"DUPLICATE", Mode::kDuplicate},
     {"HANG", Mode::kHang},
     {"ERROR", Mode::kError},
+    {"LATE", Mode::kLate},
+    {"GARBAGE", Mode::kGarbage},
+    {"NONSENSE", Mode::kNonsense},
 };
+
+// A kill may come in the middle of a line, which then was never written.
+void CutTornLine(int fd) {
+  const ::off_t size = ::lseek(fd, 0, SEEK_END);
+  ::off_t end = size;
+  for (char last = 0; end > 0; --end) {
+    if (::pread(fd, &last, 1, end - 1) != 1 || last == '\n') break;
+  }
+  if (end < size && ::ftruncate(fd, end) != 0) std::abort();
+}
 
 std::string OrDash(std::string_view text) { return text.empty() ? "-" : std::string(text); }
 
@@ -159,6 +173,9 @@ Status FakeRemote::Perform(const sdk::Call& call, const FakeEffect& effect, Effe
     case Mode::kTimeoutDone:
     case Mode::kCrashAfter:
     case Mode::kDuplicate:
+    case Mode::kLate:
+    case Mode::kGarbage:
+    case Mode::kNonsense:
       break;
   }
 
@@ -180,8 +197,11 @@ Status FakeRemote::Perform(const sdk::Call& call, const FakeEffect& effect, Effe
     result.set_message("timed out");
     return Status::Ok();
   }
+  if (mode == Mode::kLate) Hang(call);
   result.set_outcome(EffectResult::OUTCOME_DONE);
   result.set_external_id(ExternalId(effect.effect_id));
+  if (mode == Mode::kGarbage) Garble(result);
+  if (mode == Mode::kNonsense) MakeNonsense(result);
   return Status::Ok();
 }
 
@@ -214,6 +234,15 @@ Status FakeRemote::Query(const sdk::Call& call, std::string_view effect_id, Effe
     case Mode::kCrashBefore:
     case Mode::kCrashAfter:
       Crash();
+    case Mode::kGarbage:
+      Garble(result);
+      return Status::Ok();
+    case Mode::kNonsense:
+      MakeNonsense(result);
+      return Status::Ok();
+    case Mode::kLate:
+      Hang(call);
+      break;
     case Mode::kOk:
     case Mode::kDuplicate:
       break;
@@ -230,8 +259,9 @@ Status FakeRemote::Query(const sdk::Call& call, std::string_view effect_id, Effe
 
 Status FakeRemote::AppendLine(std::string_view file, const std::string& line) {
   const std::string path = (directory_ / file).string();
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (fd < 0) return {Code::kUnavailable, path + ": " + std::strerror(errno)};
+  CutTornLine(fd);
   const std::string text = line + '\n';
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                        ::fdatasync(fd) == 0;
@@ -245,6 +275,16 @@ void FakeRemote::Hang(const sdk::Call& call) {
   while (!call.cancelled() && std::chrono::steady_clock::now() < give_up) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+// A text field that is not UTF-8 makes a message that the host cannot parse; the lite library of a
+// plugin writes it all the same.
+void FakeRemote::Garble(EffectResult& result) { result.set_external_id("\xff\xfe garbage \xc0"); }
+
+void FakeRemote::MakeNonsense(EffectResult& result) {
+  result.set_outcome(static_cast<EffectResult::Outcome>(99));
+  result.mutable_retry_after()->set_seconds(-1'000'000'000'000);
+  result.mutable_retry_after()->set_nanos(-7);
 }
 
 void FakeRemote::Crash() {

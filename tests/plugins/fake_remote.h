@@ -15,6 +15,10 @@
 //   DUPLICATE         does it twice, as a broken remote does
 //   HANG              does nothing and answers only when the caller has stopped waiting
 //   ERROR             does nothing, the method ends with UNAVAILABLE
+//   LATE              does it, and answers only when the caller has stopped waiting
+//   GARBAGE           does it, and answers with bytes that are no message
+//   NONSENSE          does it, and answers with an outcome that there is not, a wait of less than
+//                     nothing and, of a label, a cost of less than nothing
 //
 // Effects go to `<directory>/effects.log`, one line `method effect_id amount currency subject`
 // each, synced before the answer. An effect id that is in the log is answered as done and not done
@@ -46,6 +50,9 @@ enum class Mode {
   kDuplicate,
   kHang,
   kError,
+  kLate,
+  kGarbage,
+  kNonsense,
 };
 
 // What the effect is, as it goes to the log. Empty text becomes `-`.
@@ -75,12 +82,15 @@ class FakeRemote {
   sdk::Status Query(const sdk::Call& call, std::string_view effect_id,
                     plugin::v1::EffectResult& result);
 
-  // Appends a line to a file of the directory and syncs it.
+  // Appends a line, or several in one text, to a file of the directory and syncs it.
   sdk::Status AppendLine(std::string_view file, const std::string& line);
   // Waits until the caller has stopped waiting, a minute at most.
   static void Hang(const sdk::Call& call);
   // Dies as by kill -9.
   [[noreturn]] static void Crash();
+  // Makes an answer that cannot be parsed, or that means nothing.
+  static void Garble(plugin::v1::EffectResult& result);
+  static void MakeNonsense(plugin::v1::EffectResult& result);
 
  private:
   sdk::Status ReadModes(std::string_view method, Mode& mode, bool& idempotent);
