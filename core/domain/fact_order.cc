@@ -53,6 +53,28 @@ int RankOf(const v1::Event& fact) {
   }
 }
 
+// Of two that say something else of one label at one instant, the later step of its life counts.
+int StepOf(const v1::ReturnLabel& label) {
+  switch (label.state()) {
+    case v1::ReturnLabel::STATE_REQUESTED:
+      return 1;
+    case v1::ReturnLabel::STATE_UNKNOWN:
+      return 2;
+    case v1::ReturnLabel::STATE_FAILED:
+      return 3;
+    case v1::ReturnLabel::STATE_ISSUED:
+      return 4;
+    case v1::ReturnLabel::STATE_VOIDING:
+      return 5;
+    case v1::ReturnLabel::STATE_EXPIRED:
+      return 6;
+    case v1::ReturnLabel::STATE_VOIDED:
+      return 7;
+    default:
+      return 8;
+  }
+}
+
 // The body alone, without what recording added to it: names, tokens and times of the store differ
 // between two records of one fact.
 std::string BodyBytes(const v1::Event& fact) {
@@ -79,6 +101,11 @@ std::string FactOrderKey(const v1::Event& fact) {
   std::string key =
       absl::StrFormat("%d%016x%08x%02d", opens ? 0 : 1, seconds,
                       static_cast<uint32_t>(fact.occurred_at().nanos()), RankOf(fact));
+  if (fact.has_return_label_recorded()) {
+    // Ids of labels are made in the order of time.
+    const v1::ReturnLabel& label = fact.return_label_recorded().label();
+    key += Cat("l", label.label_id(), std::string_view("\0", 1), StepOf(label));
+  }
   if (!fact.external_id().empty()) {
     key += Cat("x", fact.external_id(), std::string_view("\0", 1));
   }

@@ -35,11 +35,12 @@ Api::Api(const std::string& address, std::string actor) : actor_(std::move(actor
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 10);
   channel_ = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-  stubs_ = {v1::ChannelService::NewStub(channel_), v1::EventService::NewStub(channel_),
-            v1::FactService::NewStub(channel_),    v1::MetricsService::NewStub(channel_),
-            v1::OrderService::NewStub(channel_),   v1::PluginService::NewStub(channel_),
-            v1::QueueService::NewStub(channel_),   v1::RefundService::NewStub(channel_),
-            v1::ReturnService::NewStub(channel_),  v1::ShipmentService::NewStub(channel_)};
+  std::apply(
+      [this](auto&... stubs) {
+        ((stubs = std::make_unique<typename std::decay_t<decltype(stubs)>::element_type>(channel_)),
+         ...);
+      },
+      stubs_);
 }
 
 void Api::Prepare(grpc::ClientContext& context, absl::Duration timeout) const {

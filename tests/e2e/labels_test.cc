@@ -1,0 +1,143 @@
+// The life of a label: bought, used, taken back, replaced, and never used.
+#include "tests/e2e/test_host.h"
+
+namespace aftersales::e2e {
+namespace {
+
+class LabelsTest : public HostTest {
+ protected:
+  v1::Return Labelled(std::string_view order) {
+    const v1::Return state = Approve(
+        Create(Put(OrderOf("us", order, {{"LAMP", 1, 2999, 247}})), v1::RETURN_REASON_DEFECTIVE));
+    const auto asked = Ask(state);
+    EXPECT_TRUE(asked.ok()) << asked.status.error_message();
+    return AwaitLabels(state, {v1::ReturnLabel::STATE_ISSUED});
+  }
+  Reply<v1::Return> Ask(const v1::Return& state, bool replace = false) {
+    v1::IssueReturnLabelRequest request;
+    request.set_name(state.name());
+    request.set_replace(replace);
+    return api().Call(&Returns::IssueReturnLabel, request);
+  }
+  Reply<v1::Return> Void(const v1::Return& state, std::string_view reason = "wrong address") {
+    v1::VoidReturnLabelRequest request;
+    request.set_name(state.name());
+    request.set_reason(std::string(reason));
+    return api().Call(&Returns::VoidReturnLabel, request);
+  }
+  v1::Return AwaitLabels(const v1::Return& state, const std::vector<int>& states) {
+    return AwaitThat(state, [&](const v1::Return& now) {
+      std::vector<int> is;
+      for (const v1::ReturnLabel& label : now.labels()) is.push_back(label.state());
+      return is == states;
+    });
+  }
+  static int64_t Cost(const v1::Return& state) {
+    int64_t sum = 0;
+    for (const v1::LedgerEntry& entry : state.ledger()) sum += entry.amount().minor_units();
+    return sum;
+  }
+  static bool Found(const v1::Return& state, v1::Finding::Kind kind) {
+    return std::any_of(state.findings().begin(), state.findings().end(),
+                       [kind](const v1::Finding& finding) { return finding.kind() == kind; });
+  }
+};
+
+TEST_F(LabelsTest, TakenBackBeforeItsUseItCostsNothing) {
+  v1::Return state = Labelled("113-8100001-0000001");
+  EXPECT_LT(Cost(state), 0);
+  EXPECT_EQ(Void(state, "").reason(), "REASON_REQUIRED");
+  const auto asked = Void(state);
+  ASSERT_TRUE(asked.ok()) << asked.status.error_message();
+  EXPECT_EQ(asked->labels(0).state(), v1::ReturnLabel::STATE_VOIDING);
+  state = AwaitLabels(state, {v1::ReturnLabel::STATE_VOIDED});
+  EXPECT_EQ(Cost(state), 0);
+  EXPECT_EQ(EffectCount("VoidLabel", state.name(), "fake-carrier"), 1);
+  EXPECT_EQ(Void(state).reason(), "NO_LABEL");
+  // And another may be bought.
+  ASSERT_TRUE(Ask(state).ok());
+  AwaitLabels(state, {v1::ReturnLabel::STATE_VOIDED, v1::ReturnLabel::STATE_ISSUED});
+  EXPECT_EQ(EffectCount("IssueLabel", state.name(), "fake-carrier"), 2);
+}
+
+TEST_F(LabelsTest, UsedOneCannotBeTakenBack) {
+  const v1::Return state = Labelled("113-8100002-0000002");
+  Scan(state, v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  EXPECT_EQ(Void(state).reason(), "LABEL_USED");
+  EXPECT_EQ(Ask(state, true).reason(), "INVALID_STATE");
+  EXPECT_EQ(EffectCount("VoidLabel", state.name(), "fake-carrier"), 0);
+}
+
+TEST_F(LabelsTest, ReplacedOneIsVoidAndOneIsLeft) {
+  v1::Return state = Labelled("113-8100003-0000003");
+  EXPECT_EQ(Ask(state).reason(), "LABEL_EXISTS");
+  ASSERT_TRUE(Ask(state, true).ok());
+  state = AwaitLabels(state, {v1::ReturnLabel::STATE_VOIDED, v1::ReturnLabel::STATE_ISSUED});
+  EXPECT_NE(state.labels(0).tracking_number(), state.labels(1).tracking_number());
+  EXPECT_EQ(EffectCount("VoidLabel", state.name(), "fake-carrier"), 1);
+}
+
+TEST_F(LabelsTest, CarrierThatRefusesLeavesItGoodAndSaysSo) {
+  v1::Return state = Labelled("113-8100004-0000004");
+  const int64_t cost = Cost(state);
+  SetMode("fake-carrier", "VoidLabel=FAIL");
+  ASSERT_TRUE(Void(state).ok());
+  Advance(absl::Seconds(1));
+  state = AwaitThat(
+      state, [](const v1::Return& now) { return Found(now, v1::Finding::KIND_LABEL_NOT_VOIDED); });
+  EXPECT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_ISSUED);
+  EXPECT_EQ(Cost(state), cost);
+  Scan(state, v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  EXPECT_EQ(Get(state).labels(0).state(), v1::ReturnLabel::STATE_USED);
+}
+
+TEST_F(LabelsTest, TakenBackOnceHoweverUncertain) {
+  const v1::Return state = Labelled("113-8100005-0000005");
+  SetMode("fake-carrier", "VoidLabel=TIMEOUT_DONE");
+  ASSERT_TRUE(Void(state).ok());
+  ASSERT_TRUE(
+      Eventually([&] { return EffectCount("VoidLabel", state.name(), "fake-carrier") == 1; }));
+  RestartHost();
+  SetMode("fake-carrier", "");
+  Advance(absl::Minutes(5));
+  AwaitLabels(state, {v1::ReturnLabel::STATE_VOIDED});
+  EXPECT_EQ(EffectCount("VoidLabel", state.name(), "fake-carrier"), 1);
+}
+
+TEST_F(LabelsTest, NeverUsedItExpiresAndIsTakenBackAndAScanComesLate) {
+  v1::Return state = Labelled("113-8100006-0000006");
+  Advance(absl::Hours(24 * 30) + absl::Seconds(1));
+  state = Await(state, v1::Return::STATUS_EXPIRED);
+  state = AwaitLabels(state, {v1::ReturnLabel::STATE_VOIDED});
+  EXPECT_EQ(Cost(state), 0);
+  Advance(absl::Hours(48));
+  Scan(state, v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  state = Get(state);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_IN_TRANSIT);
+  EXPECT_TRUE(state.late());
+}
+
+TEST_F(LabelsTest, NeverUsedAndNotTakenBackItExpires) {
+  v1::Return state = Labelled("113-8100007-0000007");
+  const int64_t cost = Cost(state);
+  SetMode("fake-carrier", "VoidLabel=FAIL");
+  Advance(absl::Hours(24 * 30) + absl::Seconds(1));
+  state = AwaitLabels(state, {v1::ReturnLabel::STATE_EXPIRED});
+  EXPECT_EQ(Cost(state), cost);
+  EXPECT_TRUE(Found(state, v1::Finding::KIND_LABEL_NOT_VOIDED));
+}
+
+TEST_F(LabelsTest, LateParcelOfABuyerWhoChangedTheirMindPaysTheLateFee) {
+  const v1::Order order = Put(OrderOf("us", "113-8100008-0000008", {{"LAMP", 1, 10000, 825}}));
+  v1::Return state = Approve(Create(order, v1::RETURN_REASON_NO_LONGER_NEEDED));
+  Advance(absl::Hours(24 * 30) + absl::Seconds(1));
+  state = Await(state, v1::Return::STATUS_EXPIRED);
+  Advance(absl::Hours(48));
+  Scan(state, v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  v1::RefundSpec spec;
+  spec.set_return_name(Receive(Get(state)).name());
+  EXPECT_EQ(Quote(spec).total().minor_units(), 8825);
+}
+
+}  // namespace
+}  // namespace aftersales::e2e

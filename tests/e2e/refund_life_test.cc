@@ -1,0 +1,240 @@
+// The life of a refund beyond its payment: limits and the second person, taking back, trying
+// again, money that comes back, and payments that others report.
+#include <atomic>
+#include <thread>
+
+#include "tests/e2e/test_host.h"
+
+namespace aftersales::e2e {
+namespace {
+
+class RefundLifeTest : public HostTest {
+ protected:
+  // 600.00, of which an operator pays 500.00 alone.
+  v1::Order Dear(std::string_view id) { return Put(OrderOf("us", id, {{"TV", 1, 60000, 0}})); }
+  v1::Refund Pending(const v1::Order& order, std::string_view actor = "operator:olga") {
+    const auto issued = ApiAs(actor).Call(&Refunds::IssueRefund, Concession(order, "TV", 1));
+    EXPECT_TRUE(issued.ok()) << issued.status.error_message();
+    EXPECT_EQ(issued->status(), v1::Refund::STATUS_PENDING_APPROVAL);
+    return *issued;
+  }
+  Reply<v1::Refund> ApproveAs(std::string_view actor, const v1::Refund& refund) {
+    v1::ApproveRefundRequest request;
+    request.set_name(refund.name());
+    return ApiAs(actor).Call(&Refunds::ApproveRefund, request);
+  }
+  Reply<v1::Refund> CancelIt(const v1::Refund& refund, std::string_view reason = "asked twice") {
+    v1::CancelRefundRequest request;
+    request.set_name(refund.name());
+    request.set_reason(std::string(reason));
+    return api().Call(&Refunds::CancelRefund, request);
+  }
+  Reply<v1::Refund> RetryIt(const v1::Refund& refund) {
+    v1::RetryRefundRequest request;
+    request.set_name(refund.name());
+    return api().Call(&Refunds::RetryRefund, request);
+  }
+  v1::ReverseRefundRequest Reversal(const v1::Refund& refund) {
+    v1::ReverseRefundRequest request;
+    request.set_name(refund.name());
+    request.set_reason("the bank sent it back");
+    request.set_proof("statement 2026-03, line 4");
+    return request;
+  }
+};
+
+TEST_F(RefundLifeTest, BeyondTheLimitOfARoleTakesASecondPerson) {
+  const v1::Order order = Dear("113-8000001-0000001");
+  const v1::Refund refund = Pending(order);
+  EXPECT_EQ(refund.requested_by().id(), "olga");
+  // Reserved, shown as work until the day after, and nothing is sent.
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, Concession(order, "TV", 1)).reason(),
+            "QUANTITY_EXCEEDS_REFUNDABLE");
+  std::vector<v1::WorkItem> work = WorkItems();
+  ASSERT_EQ(work.size(), 1u);
+  EXPECT_EQ(work[0].kind(), v1::Deadline::KIND_REFUND_APPROVAL);
+  EXPECT_EQ(work[0].subject(), refund.name());
+  EXPECT_EQ(work[0].due_at().seconds(), absl::ToUnixSeconds(At("2026-03-03T09:00:00Z")));
+
+  const auto self = ApproveAs("manager:olga", refund);
+  EXPECT_EQ(self.code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(self.reason(), "FOUR_EYES");
+  EXPECT_EQ(ApproveAs("manager", refund).reason(), "FOUR_EYES");
+  EXPECT_EQ(ApproveAs("operator:otto", refund).reason(), "LIMIT_EXCEEDED");
+  RestartHost();
+  EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 0);
+
+  const auto approved = ApproveAs("manager:mia", refund);
+  ASSERT_TRUE(approved.ok()) << approved.status.error_message();
+  EXPECT_EQ(approved->approved_by().id(), "mia");
+  const v1::Refund paid = Await(refund, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(paid.requested_by().id(), "olga");
+  EXPECT_EQ(paid.approved_by().id(), "mia");
+  EXPECT_EQ(ApproveAs("manager:mia", refund).reason(), "INVALID_STATE");
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 1);
+  EXPECT_TRUE(WorkItems().empty());
+}
+
+TEST_F(RefundLifeTest, WithinTheLimitNobodyIsAsked) {
+  const v1::Order order = Put(OrderOf("us", "113-8000002-0000002", {{"TV", 1, 50000, 0}}));
+  const auto issued =
+      ApiAs("operator:olga").Call(&Refunds::IssueRefund, Concession(order, "TV", 1));
+  ASSERT_TRUE(issued.ok()) << issued.status.error_message();
+  Await(*issued, v1::Refund::STATUS_SUCCEEDED);
+}
+
+TEST_F(RefundLifeTest, TakenBackItsMoneyAndUnitsAreFreeAgain) {
+  const v1::Order order = Dear("113-8000003-0000003");
+  const v1::Refund refund = Pending(order);
+  EXPECT_EQ(CancelIt(refund, "").reason(), "REASON_REQUIRED");
+  const auto cancelled = CancelIt(refund);
+  ASSERT_TRUE(cancelled.ok()) << cancelled.status.error_message();
+  EXPECT_EQ(cancelled->status(), v1::Refund::STATUS_CANCELLED);
+  EXPECT_TRUE(WorkItems().empty());
+  EXPECT_EQ(ApproveAs("manager:mia", refund).reason(), "INVALID_STATE");
+  EXPECT_EQ(CancelIt(refund).reason(), "INVALID_STATE");
+  const v1::Refund paid = Issue(Concession(order, "TV", 1), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(CancelIt(paid).reason(), "INVALID_STATE");
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 0);
+}
+
+TEST_F(RefundLifeTest, ApprovedOrTakenBackOneWins) {
+  for (int round = 0; round < 20; ++round) {
+    const v1::Order order = Dear("113-8000004-00001" + std::to_string(10 + round));
+    const v1::Refund refund = Pending(order);
+    std::atomic<int> won{0};
+    std::thread approve([&] { won += ApproveAs("manager:mia", refund).ok() ? 1 : 0; });
+    std::thread cancel([&] { won += CancelIt(refund).ok() ? 1 : 0; });
+    approve.join();
+    cancel.join();
+    // Approved, it can still be taken back until it is handed over.
+    ASSERT_GE(won, 1);
+    v1::Refund now;
+    ASSERT_TRUE(Eventually([&] {
+      now = Get(refund);
+      return now.status() == v1::Refund::STATUS_SUCCEEDED ||
+             now.status() == v1::Refund::STATUS_CANCELLED;
+    }));
+    ASSERT_EQ(EffectCount("IssueRefund", refund.name()),
+              now.status() == v1::Refund::STATUS_SUCCEEDED ? 1 : 0);
+  }
+}
+
+TEST_F(RefundLifeTest, FailedOneIsTriedAgainUnderItsEffect) {
+  const v1::Order order = Dear("113-8000005-0000005");
+  SetMode("fake-market", "IssueRefund=FAIL");
+  const v1::Refund failed = Issue(Concession(order, "TV", 1), v1::Refund::STATUS_FAILED);
+  SetMode("fake-market", "");
+  const auto retried = RetryIt(failed);
+  ASSERT_TRUE(retried.ok()) << retried.status.error_message();
+  const v1::Refund paid = Await(failed, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(paid.effect_id(), failed.effect_id());
+  EXPECT_TRUE(paid.failure().empty());
+  EXPECT_EQ(RetryIt(failed).reason(), "INVALID_STATE");
+  EXPECT_EQ(EffectCount("IssueRefund", failed.name()), 1);
+}
+
+TEST_F(RefundLifeTest, FailedOneIsNotTriedAgainForUnitsThatAreGone) {
+  const v1::Order order = Dear("113-8000006-0000006");
+  SetMode("fake-market", "IssueRefund=FAIL");
+  const v1::Refund failed = Issue(Concession(order, "TV", 1), v1::Refund::STATUS_FAILED);
+  SetMode("fake-market", "");
+  Issue(Concession(order, "TV", 1), v1::Refund::STATUS_SUCCEEDED);
+  const auto retried = RetryIt(failed);
+  EXPECT_EQ(retried.code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(retried.reason(), "QUANTITY_EXCEEDS_REFUNDABLE");
+  EXPECT_EQ(EffectCount("IssueRefund", failed.name()), 0);
+}
+
+TEST_F(RefundLifeTest, MoneyThatCameBackIsOwedAgain) {
+  const v1::Order order = Put(OrderOf("us", "113-8000007-0000007", {{"LAMP", 1, 2000, 0}}));
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  state = Inspect(state, 1, v1::CONDITION_DEFECTIVE);
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  request.mutable_spec()->set_return_name(state.name());
+  const v1::Refund paid = Issue(request, v1::Refund::STATUS_SUCCEEDED);
+  state = Await(state, v1::Return::STATUS_RESOLVED);
+
+  EXPECT_EQ(ApiAs("operator:olga").Call(&Refunds::ReverseRefund, Reversal(paid)).reason(),
+            "ROLE_REQUIRED");
+  v1::ReverseRefundRequest without = Reversal(paid);
+  without.clear_proof();
+  EXPECT_EQ(api().Call(&Refunds::ReverseRefund, without).reason(), "PROOF_REQUIRED");
+  Advance(absl::Hours(1));
+  const auto reversed = api().Call(&Refunds::ReverseRefund, Reversal(paid));
+  ASSERT_TRUE(reversed.ok()) << reversed.status.error_message();
+  EXPECT_EQ(reversed->status(), v1::Refund::STATUS_REVERSED);
+  EXPECT_EQ(reversed->reversal_reason(), "the bank sent it back");
+  EXPECT_EQ(api().Call(&Refunds::ReverseRefund, Reversal(paid)).reason(), "INVALID_STATE");
+
+  state = Get(state);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_INSPECTED);
+  EXPECT_EQ(state.items(0).quantity_refunded(), 0);
+  ASSERT_FALSE(state.findings().empty());
+  EXPECT_EQ(state.findings(state.findings_size() - 1).kind(), v1::Finding::KIND_REFUND_REVERSED);
+  // Paid again, in another way, it is settled once more.
+  Advance(absl::Seconds(1));
+  const v1::Refund again = Issue(request, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(again.total().minor_units(), 2000);
+  Await(state, v1::Return::STATUS_RESOLVED);
+}
+
+TEST_F(RefundLifeTest, ReportOfAPaymentSettlesTheOneOfUnknownOutcome) {
+  const v1::Order order = Put(OrderOf("us", "113-8000008-0000008", {{"LAMP", 1, 2000, 0}}));
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  SetMode("fake-market", "IssueRefund=TIMEOUT_DONE QueryEffect=TIMEOUT_DONE");
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  request.mutable_spec()->set_return_name(state.name());
+  const v1::Refund unknown = Issue(request, v1::Refund::STATUS_UNKNOWN);
+  Advance(absl::Hours(24));
+
+  v1::RecordFactsRequest facts;
+  facts.set_parent(kSeller);
+  v1::Event* fact = facts.add_facts();
+  fact->set_subject(state.name());
+  fact->set_external_id("financial-event-1");
+  fact->mutable_actor()->set_role(v1::ROLE_PLATFORM);
+  *fact->mutable_occurred_at() = Stamp(clock().Now());
+  v1::ReturnRefunded* body = fact->mutable_return_refunded();
+  body->set_external_refund_id("AMZ-REFUND-1");
+  *body->mutable_amount() = MoneyOf(2000, "USD");
+  v1::RefundItem* item = body->add_items();
+  item->set_line_id(state.items(0).line_id());
+  item->set_quantity(1);
+  for (int i = 0; i < 2; ++i) {
+    const auto recorded = api().Call(&Facts::RecordFacts, facts);
+    ASSERT_TRUE(recorded.ok()) << recorded.status.error_message();
+  }
+  const v1::Refund settled = Await(unknown, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_FALSE(settled.proof().empty());
+  EXPECT_EQ(Get(state).items(0).quantity_refunded(), 1);
+  // It is one refund, not two, and nobody pays it again.
+  v1::ListRefundsRequest list;
+  list.set_parent(kSeller);
+  EXPECT_EQ(api().Call(&Refunds::ListRefunds, list)->refunds_size(), 1);
+  SetMode("fake-market", "");
+  Advance(absl::Hours(1));
+  absl::SleepFor(absl::Milliseconds(200));
+  EXPECT_EQ(EffectCount("IssueRefund", unknown.name()), 1);
+}
+
+TEST_F(RefundLifeTest, DecisionsSayWhy) {
+  const v1::Refund refund = Pending(Dear("113-8000009-0000009"));
+  ASSERT_TRUE(ApproveAs("manager:mia", refund).ok());
+  Await(refund, v1::Refund::STATUS_SUCCEEDED);
+  int explained = 0;
+  for (const v1::Event& event : AllEvents("subject=\"" + refund.name() + "\"")) {
+    if (!event.has_explanation()) continue;
+    ++explained;
+    EXPECT_FALSE(event.explanation().sentence().empty()) << event.DebugString();
+    EXPECT_FALSE(event.explanation().verdict().empty()) << event.DebugString();
+    EXPECT_GT(event.explanation().inputs_size(), 0) << event.DebugString();
+  }
+  EXPECT_GE(explained, 2);
+}
+
+}  // namespace
+}  // namespace aftersales::e2e
