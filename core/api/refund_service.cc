@@ -19,9 +19,10 @@ class RefundService final : public v1::RefundService::CallbackService {
     if (absl::Status s = CheckWellFormed(*request); !s.ok()) return FinishNow(context, s);
     auto seller = names::ParseSeller(request->parent(), "parent");
     if (!seller.ok()) return FinishNow(context, seller.status());
-    return RunQuery(context, engine_, response, [seller = *seller, request](store::Reader& reader) {
-      return engine::QuoteRefund(reader, seller, request->spec());
-    });
+    return RunQuery(context, engine_, response,
+                    [seller = *seller, request, now = engine_.Now()](store::Reader& reader) {
+                      return engine::QuoteRefund(reader, seller, request->spec(), now);
+                    });
   }
   grpc::ServerUnaryReactor* IssueRefund(grpc::CallbackServerContext* context,
                                         const v1::IssueRefundRequest* request,

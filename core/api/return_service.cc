@@ -3,6 +3,8 @@
 #include "core/api/list.h"
 #include "core/api/services.h"
 #include "core/domain/deadlines.h"
+#include "core/domain/return_fold.h"
+#include "core/domain/return_items.h"
 #include "core/engine/commands.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -62,6 +64,35 @@ class ReturnService final : public v1::ReturnService::CallbackService {
           *page->add_returns() = std::move(row);
           return absl::OkStatus();
         });
+  }
+  grpc::ServerUnaryReactor* GetReturnOptions(grpc::CallbackServerContext* context,
+                                             const v1::GetReturnOptionsRequest* request,
+                                             v1::ReturnOptions* response) override {
+    if (absl::Status s = CheckWellFormed(*request); !s.ok()) return FinishNow(context, s);
+    auto name = names::Parse(request->name(), "returns", "name");
+    if (!name.ok()) return FinishNow(context, name.status());
+    return RunQuery(context, engine_, response,
+                    [name = *name, request, now = engine_.Now()](store::Reader& reader) {
+                      return engine::GetReturnOptions(reader, name.seller, request->name(), now);
+                    });
+  }
+  grpc::ServerUnaryReactor* GetStateMachine(grpc::CallbackServerContext* context,
+                                            const v1::GetStateMachineRequest*,
+                                            v1::StateMachine* response) override {
+    const auto& states = *v1::Return::Status_descriptor();
+    for (int i = 1; i < states.value_count(); ++i) {
+      response->add_states(
+          std::string(StatusName(static_cast<v1::Return::Status>(states.value(i)->number()))));
+    }
+    for (const Transition& move : ReturnTransitions()) {
+      v1::StateMachine::Transition* added = response->add_transitions();
+      if (move.from != v1::Return::STATUS_UNSPECIFIED) {
+        added->set_from(std::string(StatusName(move.from)));
+      }
+      added->set_to(std::string(StatusName(move.to)));
+      added->set_trigger(std::string(move.trigger));
+    }
+    return FinishNow(context, absl::OkStatus());
   }
   grpc::ServerUnaryReactor* ApproveReturn(grpc::CallbackServerContext* context,
                                           const v1::ApproveReturnRequest* request,

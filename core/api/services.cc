@@ -13,6 +13,7 @@ Services::Services(engine::Engine& engine) {
   services_.push_back(MakePluginService(engine));
   services_.push_back(MakeFactService(engine));
   services_.push_back(MakeAuditService(engine));
+  services_.push_back(MakePolicyService(engine));
   std::function<void()> drain;
   services_.push_back(MakeEventService(engine, &drain));
   drain_.push_back(std::move(drain));

@@ -489,7 +489,7 @@ int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
   return static_cast<int32_t>(std::min<int64_t>(units, std::numeric_limits<int32_t>::max()));
 }
 
-absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Policy& policy,
+absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const PolicyInForce& policy,
                                             const v1::RefundSpec& spec,
                                             const v1::Return* return_state,
                                             std::span<const v1::Refund> refunds_of_order) {
@@ -537,7 +537,7 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Po
   Sum sum(currency, &quote);
   const bool late = return_state != nullptr ? return_state->late() || spec.late() : spec.late();
   for (const Group& group : *groups) {
-    QuoteGroup(order, policy, group, late, &shares, &sum);
+    QuoteGroup(order, policy.Of(order.lines(group.line)), group, late, &shares, &sum);
     v1::RefundItem* item = quote.add_items();
     item->set_line_id(order.lines(group.line).line_id());
     item->set_quantity(group.quantity);
@@ -560,7 +560,7 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Po
   *quote.mutable_fees_waived() =
       money::Make(total < 0 ? static_cast<int64_t>(-total) : 0, currency);
   *quote.mutable_refundable() = Refundable(order, refunds_of_order);
-  quote.set_policy_profile(policy.profile());
+  quote.set_policy_profile(policy.Whole().profile());
   return quote;
 }
 

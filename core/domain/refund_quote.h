@@ -6,9 +6,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "aftersales/v1/order.pb.h"
-#include "aftersales/v1/policy.pb.h"
 #include "aftersales/v1/refund.pb.h"
 #include "aftersales/v1/return.pb.h"
+#include "core/domain/policy_book.h"
 
 namespace aftersales {
 
@@ -26,7 +26,7 @@ int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
 // `NOTHING_TO_REFUND`, `INVALID_STATE` (a return that is not approved), `EVIDENCE_REQUIRED` (a
 // wrong item or empty box without photos; with the `inspection_id` that they are to be added to).
 // The total is not checked against what is left: see CheckRefundable.
-absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const v1::Policy& policy,
+absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const PolicyInForce& policy,
                                             const v1::RefundSpec& spec,
                                             const v1::Return* return_state,
                                             std::span<const v1::Refund> refunds_of_order);

@@ -390,6 +390,13 @@ class Fold {
     }
   }
 
+  // The clock waits for as long as a scan is still in time.
+  void StartReturnBy(absl::Time from) {
+    StartDeadline(&state_, v1::Deadline::KIND_RETURN_BY, from,
+                  calendar::FromProto(state_.return_by()) +
+                      absl::Hours(24) * context_.policy.return_by_grace_days());
+  }
+
   // What an approval means, whoever gave it.
   void LetCome(v1::ReturnMethod method, absl::Time when,
                const std::optional<google::protobuf::Timestamp>& return_by) {
@@ -405,8 +412,7 @@ class Fold {
     if (state_.platform_managed()) return;
     *state_.mutable_return_by() = return_by.value_or(
         calendar::ToProto(when + absl::Hours(24) * context_.policy.return_by_days()));
-    StartDeadline(&state_, v1::Deadline::KIND_RETURN_BY, when,
-                  calendar::FromProto(state_.return_by()));
+    StartReturnBy(when);
     // The parcel may have been quicker than the decision.
     for (const v1::ReturnLabel& label : state_.labels()) {
       if (label.state() == v1::ReturnLabel::STATE_DELIVERED) {
@@ -437,6 +443,7 @@ class Fold {
                                       : line.quantity());
     }
     state_.set_return_address_id(body.return_address_id());
+    state_.set_route(body.route());
     LetCome(body.return_method(), at_,
             body.has_return_by() ? std::optional(body.return_by()) : std::nullopt);
   }
@@ -494,7 +501,7 @@ class Fold {
       state_.set_late(true);
       const absl::Time due = at_ + absl::Hours(24) * context_.policy.return_by_days();
       *state_.mutable_return_by() = calendar::ToProto(due);
-      StartDeadline(&state_, v1::Deadline::KIND_RETURN_BY, at_, due);
+      StartReturnBy(at_);
     } else {
       Contradiction("It was opened again");
     }

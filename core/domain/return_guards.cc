@@ -11,6 +11,7 @@
 #include "core/domain/refund_quote.h"
 #include "core/domain/return_fold.h"
 #include "core/domain/return_items.h"
+#include "core/domain/return_options.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -92,8 +93,8 @@ absl::Status CheckDecidable(const v1::Return& state, v1::Role role) {
   return absl::OkStatus();
 }
 
-v1::Validity ValidityOf(const v1::Order& order, const v1::Policy& policy, absl::Time requested_at,
-                        absl::TimeZone zone) {
+v1::Validity ValidityOf(const v1::Order& order, const v1::Return& request,
+                        const PolicyInForce& policy, absl::Time requested_at, absl::TimeZone zone) {
   v1::Validity validity;
   validity.set_in_policy(true);
   if (!order.has_delivered_at()) {
@@ -101,11 +102,15 @@ v1::Validity ValidityOf(const v1::Order& order, const v1::Policy& policy, absl::
     validity.add_reasons("DELIVERY_DATE_UNKNOWN");
     return validity;
   }
-  const ReturnWindow window =
-      ReturnWindowOf(calendar::FromProto(order.delivered_at()), zone, policy.return_window_days());
-  if (requested_at >= window.closes_at) {
+  for (const v1::ReturnItem& item : request.items()) {
+    const v1::OrderLine* line = OrderLineOf(order, item);
+    const v1::Policy& rules = line == nullptr ? policy.Whole() : policy.Of(*line);
+    const ReturnWindow window =
+        ReturnWindowOf(calendar::FromProto(order.delivered_at()), zone, rules.return_window_days());
+    if (requested_at < window.closes_at) continue;
     validity.set_in_policy(false);
     validity.add_reasons("OUT_OF_WINDOW");
+    break;
   }
   return validity;
 }
@@ -211,9 +216,24 @@ v1::ReturnLabel::Payer PayerByFault(const v1::Return& state) {
   return buyer ? v1::ReturnLabel::PAYER_BUYER : v1::ReturnLabel::PAYER_SELLER;
 }
 
+// The route that the caller wants, where the address that was chosen has it.
+absl::Status SetRoute(const v1::ApproveReturnRequest& request, v1::ReturnApproved* fact) {
+  if (request.route() == v1::RETURN_ROUTE_UNSPECIFIED || request.route() == fact->route()) {
+    return absl::OkStatus();
+  }
+  if (request.route() == v1::RETURN_ROUTE_DISPOSE && fact->route() == v1::RETURN_ROUTE_LOCAL) {
+    fact->set_route(v1::RETURN_ROUTE_DISPOSE);
+    return absl::OkStatus();
+  }
+  return InvalidField("route", "BAD_ROUTE",
+                      Cat("the address `", fact->return_address_id(),
+                          "` is not on that route; "
+                          "name one that is in return_address_id, or leave the route out"));
+}
+
 }  // namespace
 
-absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl::Time now,
+absl::Status CheckCreate(const v1::Order& order, const PolicyInForce& policy, absl::Time now,
                          std::span<const v1::Return> returns_of_order, v1::Return* request,
                          absl::TimeZone zone) {
   const std::string base = "return_resource.items";
@@ -281,7 +301,7 @@ absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl:
   request->set_fulfillment(order.fulfillment());
   request->set_platform_managed(order.fulfillment() == v1::FULFILLMENT_AFN);
   if (!request->has_validity()) {
-    *request->mutable_validity() = ValidityOf(order, policy, requested_at, zone);
+    *request->mutable_validity() = ValidityOf(order, *request, policy, requested_at, zone);
   }
   return absl::OkStatus();
 }
@@ -298,11 +318,16 @@ absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const D
     return InvalidField("return_method", "BAD_RETURN_METHOD",
                         "with this method nothing comes back; use ApproveReturnless");
   }
+  if (request.route() == v1::RETURN_ROUTE_NONE) {
+    return InvalidField("route", "BAD_ROUTE",
+                        "on this route nothing comes back; use ApproveReturnless");
+  }
   for (const v1::ReturnAddress& address : deciding.channel.return_addresses()) {
     const bool wanted =
         request.return_address_id().empty() || request.return_address_id() == address.address_id();
     if (wanted && address.state() == v1::ReturnAddress::STATE_APPROVED) {
       fact.set_return_address_id(address.address_id());
+      fact.set_route(RouteTo(deciding.channel, address));
       break;
     }
   }
@@ -314,6 +339,7 @@ absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const D
                             "` is not an approved one of the channel"))
         .Field("return_address_id", "name an approved return address of the channel");
   }
+  if (absl::Status s = SetRoute(request, &fact); !s.ok()) return s;
   std::set<std::string_view> seen;
   for (int i = 0; i < request.lines_size(); ++i) {
     const v1::Receipt::Line& line = request.lines(i);
@@ -343,54 +369,33 @@ absl::StatusOr<v1::ReturnApproved> CheckApprove(const v1::Return& state, const D
     if (!units.ok()) return units;
   }
   *fact.mutable_return_by() =
-      calendar::ToProto(deciding.now + absl::Hours(24) * deciding.policy.return_by_days());
+      calendar::ToProto(deciding.now + absl::Hours(24) * deciding.policy.Whole().return_by_days());
   return fact;
 }
 
 absl::StatusOr<v1::ReturnApproved> CheckApproveReturnless(
     const v1::Return& state, const Deciding& deciding,
     const v1::ApproveReturnlessRequest& request) {
-  const auto& [channel, policy, role, now, order, returns_of_order] = deciding;
-  absl::Status decidable = CheckDecidable(state, role);
+  absl::Status decidable = CheckDecidable(state, deciding.role);
   if (!decidable.ok()) return decidable;
   absl::Status text = CheckText(request.override_reason(), "override_reason", kMaxReason);
   if (!text.ok()) return text;
   absl::Status units = CheckAllUnits(state, deciding, "name");
   if (!units.ok()) return units;
 
-  ReturnlessCase the_case;
-  the_case.brand_registered = channel.brand_registered();
-  the_case.currency_code = order == nullptr ? channel.currency_code() : order->currency_code();
-  bool known = order != nullptr;
-  for (const v1::ReturnItem& item : state.items()) {
-    const v1::OrderLine* line = order == nullptr ? nullptr : ResolveLine(*order, item);
-    if (line == nullptr || line->quantity() < 1) {
-      known = false;
-      continue;
-    }
-    the_case.item_value +=
-        money::CumulativeUnits(line->item_total().minor_units(), line->quantity(),
-                               std::min(item.quantity_requested(), line->quantity()));
-  }
   v1::ReturnApproved fact;
   fact.set_return_method(v1::RETURN_METHOD_NONE);
-  if (known && ReturnlessAllowed(policy, the_case)) return fact;
-
-  if (!request.override_reason().empty() && role == v1::ROLE_MANAGER) {
+  fact.set_route(v1::RETURN_ROUTE_NONE);
+  const v1::ReturnOptions::Returnless option = ReturnlessOption(state, deciding);
+  if (option.allowed()) return fact;
+  if (!request.override_reason().empty() && deciding.role == v1::ROLE_MANAGER) {
     fact.set_override_reason(request.override_reason());
     return fact;
   }
-  const std::string why =
-      known ? Cat("letting the buyer keep goods worth ",
-                  money::Format(money::Make(the_case.item_value, the_case.currency_code)),
-                  the_case.brand_registered || !policy.returnless().brand_registered_only()
-                      ? " is above the cap of the policy"
-                      : " takes a brand-registered channel")
-            : std::string("the order is not imported, so the value of the goods is unknown");
   return Refuse(request.override_reason().empty() ? absl::StatusCode::kFailedPrecondition
                                                   : absl::StatusCode::kPermissionDenied,
                 "RETURNLESS_NOT_ALLOWED",
-                Cat(why, "; a manager may override it with override_reason"))
+                Cat(option.reason(), "; a manager may override it with override_reason"))
       .Field("override_reason", "only with role MANAGER");
 }
 

@@ -11,10 +11,10 @@
 #include "aftersales/v1/channel.pb.h"
 #include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/order.pb.h"
-#include "aftersales/v1/policy.pb.h"
 #include "aftersales/v1/refund.pb.h"
 #include "aftersales/v1/return.pb.h"
 #include "aftersales/v1/return_service.pb.h"
+#include "core/domain/policy_book.h"
 
 namespace aftersales {
 
@@ -26,7 +26,7 @@ namespace aftersales {
 // Returns that are rejected, cancelled or expired give their units back. `zone` is the
 // marketplace's: the return window is counted in its days. A request for which no delivery date is
 // known counts as inside the policy.
-absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl::Time now,
+absl::Status CheckCreate(const v1::Order& order, const PolicyInForce& policy, absl::Time now,
                          std::span<const v1::Return> returns_of_order, v1::Return* request,
                          absl::TimeZone zone = absl::UTCTimeZone());
 
@@ -34,7 +34,7 @@ absl::Status CheckCreate(const v1::Order& order, const v1::Policy& policy, absl:
 // `returns_of_order` may contain the return itself.
 struct Deciding {
   const v1::Channel& channel;
-  const v1::Policy& policy;
+  PolicyInForce policy;
   v1::Role role;
   absl::Time now;
   const v1::Order* order = nullptr;

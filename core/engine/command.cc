@@ -15,12 +15,12 @@ const ChannelInfo* ChannelCache::Find(store::Reader& store, std::string_view cha
   const names::Name name = names::Split(channel_name);
   for (v1::Channel& channel : store.ListChannels(name.seller)) {
     if (channel.name() != channel_name) continue;
-    auto info = std::make_unique<ChannelInfo>();
-    info->id = std::string(name.id);
-    info->zone = calendar::Zone(channel.time_zone()).value_or(absl::UTCTimeZone());
-    info->policy = FindPolicy(channel.policy_profile());
-    if (info->policy == nullptr) info->policy = FindPolicy(kDefaultPolicyProfile);
-    info->channel = std::move(channel);
+    const v1::Policy* profile = FindPolicy(channel.policy_profile());
+    if (profile == nullptr) profile = FindPolicy(kDefaultPolicyProfile);
+    const absl::TimeZone zone = calendar::Zone(channel.time_zone()).value_or(absl::UTCTimeZone());
+    PolicyBook policies(*profile, channel.marketplace_id(), store.ListPolicies(name.seller));
+    auto info = std::make_unique<ChannelInfo>(
+        ChannelInfo{std::move(channel), zone, std::move(policies), std::string(name.id)});
     return channels_.emplace(std::string(channel_name), std::move(info)).first->second.get();
   }
   return nullptr;

@@ -17,6 +17,7 @@
 #include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/policy.pb.h"
 #include "core/domain/metrics.h"
+#include "core/domain/policy_book.h"
 #include "core/engine/ids.h"
 #include "core/plugins/registry.h"
 #include "core/status/text.h"
@@ -28,7 +29,7 @@ namespace aftersales::engine {
 struct ChannelInfo {
   v1::Channel channel;
   absl::TimeZone zone;
-  const v1::Policy* policy;
+  PolicyBook policies;
   std::string id;
 };
 

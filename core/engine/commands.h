@@ -11,6 +11,7 @@
 #include "aftersales/v1/channel_service.pb.h"
 #include "aftersales/v1/fact_service.pb.h"
 #include "aftersales/v1/order_service.pb.h"
+#include "aftersales/v1/policy_service.pb.h"
 #include "aftersales/v1/refund_service.pb.h"
 #include "aftersales/v1/return_service.pb.h"
 #include "aftersales/v1/shipment_service.pb.h"
@@ -25,6 +26,13 @@ enum class Change { kCreated, kUpdated, kUnchanged };
 // The account's health, as a report shows it.
 absl::StatusOr<Change> StoreAccountHealth(Command& c, const ChannelInfo& channel,
                                           const plugin::v1::AccountHealth& health);
+
+// policy_commands.cc
+absl::StatusOr<v1::PolicyVersion> ProposePolicy(Command& c,
+                                                const v1::ProposePolicyRequest& request);
+absl::StatusOr<v1::PolicyVersion> PublishPolicy(Command& c,
+                                                const v1::PublishPolicyRequest& request);
+absl::StatusOr<v1::PolicyVersion> RejectPolicy(Command& c, const v1::RejectPolicyRequest& request);
 
 // order_commands.cc
 absl::StatusOr<v1::Order> UpsertOrder(Command& c, const v1::UpsertOrderRequest& request);
@@ -50,6 +58,9 @@ std::string ContradictionOf(Command& c, const ChannelInfo& channel, const v1::Sh
 
 // return_commands.cc
 absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnRequest& request);
+// In which ways the goods of a return may come back.
+absl::StatusOr<v1::ReturnOptions> GetReturnOptions(store::Reader& store, std::string_view seller,
+                                                   std::string_view return_name, absl::Time now);
 absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequest& request);
 absl::StatusOr<v1::Return> ApproveReturnless(Command& c,
                                              const v1::ApproveReturnlessRequest& request);
@@ -75,7 +86,7 @@ absl::Status RunClockOnReturn(Command& c, std::string_view id);
 // refund_commands.cc
 // A query: changes nothing and needs no transaction.
 absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_view seller,
-                                            const v1::RefundSpec& spec);
+                                            const v1::RefundSpec& spec, absl::Time now);
 absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest& request);
 absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request);
 absl::StatusOr<v1::Refund> ApproveRefund(Command& c, const v1::ApproveRefundRequest& request);

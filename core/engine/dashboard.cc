@@ -63,14 +63,15 @@ bool SellerFulfilledOnly(v1::Metric::Kind kind) { return kind != v1::Metric::KIN
 
 MetricWindow WindowOf(const ChannelInfo& channel, v1::Metric::Kind kind, int window_days,
                       absl::Time now) {
-  for (const v1::MetricPolicy& policy : channel.policy->metrics()) {
+  for (const v1::MetricPolicy& policy : channel.policies.At(now).metrics()) {
     if (policy.kind() != kind || (window_days != 0 && policy.window_days() != window_days))
       continue;
     const auto [first, last] =
         metrics::Window(Today(channel, kind, now), policy.window_days(), policy.lag_days());
     // Answers may come before they are due, at most the response time ahead.
-    const int ahead =
-        kind == v1::Metric::KIND_RESP ? (channel.policy->return_response_hours() + 23) / 24 : 0;
+    const int ahead = kind == v1::Metric::KIND_RESP
+                          ? (channel.policies.At(now).return_response_hours() + 23) / 24
+                          : 0;
     return {&policy, first, last, last + ahead};
   }
   return {};
@@ -85,7 +86,7 @@ v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl:
     for (const v1::Fulfillment fulfillment : {v1::FULFILLMENT_MFN, v1::FULFILLMENT_AFN}) {
       std::vector<v1::Metric> figures;
       bool any = fulfillment == v1::FULFILLMENT_MFN;
-      for (const v1::MetricPolicy& policy : channel.policy->metrics()) {
+      for (const v1::MetricPolicy& policy : channel.policies.At(now).metrics()) {
         if (fulfillment == v1::FULFILLMENT_AFN && SellerFulfilledOnly(policy.kind())) continue;
         const MetricWindow window = WindowOf(channel, policy.kind(), policy.window_days(), now);
         v1::Metric metric;

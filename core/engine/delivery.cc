@@ -413,7 +413,7 @@ void Delivery::Deliver(const store::Effect& effect) {
           v1::Event fact = c.NewEvent(effect.subject, record->state().channel());
           if (unknown) {
             const absl::Duration wait =
-                absl::Minutes(std::max(1, (*channel)->policy->refund_query_minutes()));
+                absl::Minutes(std::max(1, (*channel)->policies.At(c.now).refund_query_minutes()));
             const bool by_host = (can_query || repeatable) && !exhausted;
             if (by_host) {
               again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
@@ -435,8 +435,8 @@ void Delivery::Deliver(const store::Effect& effect) {
               fact.mutable_refund_succeeded()->set_external_refund_id(result.external_id());
             } else if (result.outcome() == EffectResult::OUTCOME_MANUAL) {
               *fact.mutable_refund_awaits_person()->mutable_action() = result.manual_action();
-              *fact.mutable_refund_awaits_person()->mutable_due_at() =
-                  calendar::ToProto(RefundDue(c.now, (*channel)->channel, *(*channel)->policy));
+              *fact.mutable_refund_awaits_person()->mutable_due_at() = calendar::ToProto(
+                  RefundDue(c.now, (*channel)->channel, (*channel)->policies.At(c.now)));
             } else {
               fact.mutable_refund_failed()->set_reason(stored->last_error);
             }

@@ -7,6 +7,7 @@
 
 #include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/policy.pb.h"
+#include "core/domain/policy_book.h"
 #include "core/status/text.h"
 
 namespace aftersales::engine {
@@ -18,9 +19,9 @@ class Explain {
     why_.set_verdict(std::string(verdict));
     why_.set_sentence(std::string(sentence));
   }
-  // `return_window@amazon-2026.1`.
+  // `return_window@amazon-2026.1`, and the seller's own versions that went into it.
   Explain& Rule(std::string_view rule, const v1::Policy& policy) {
-    why_.add_rules(Cat(rule, "@", policy.profile(), ".", policy.version()));
+    why_.add_rules(Cat(rule, "@", PolicyTag(policy)));
     return *this;
   }
   // Nothing is noted for what is not known. Never buyer data.

@@ -22,11 +22,13 @@ struct Basis {
   std::optional<v1::Return> return_state;
   std::vector<v1::Return> returns;  // of the order, where the spec names none
   std::vector<v1::Refund> refunds;
-  const v1::Policy* policy;
+  // The rules: as they were when a return was asked for, else as they are now.
+  std::optional<PolicyInForce> policy;
+  const v1::Policy* today = nullptr;  // for what roles may do, which is a matter of now
 };
 
 absl::StatusOr<Basis> BasisOf(store::Reader& store, ChannelCache& channels, std::string_view seller,
-                              const v1::RefundSpec& spec) {
+                              const v1::RefundSpec& spec, absl::Time now) {
   Basis basis;
   std::string order_name = spec.order();
   if (!spec.return_name().empty()) {
@@ -56,7 +58,10 @@ absl::StatusOr<Basis> BasisOf(store::Reader& store, ChannelCache& channels, std:
   basis.refunds = store.RefundsOfOrder(seller, name->id);
   const ChannelInfo* channel = channels.Find(store, basis.order.channel());
   if (channel == nullptr) return NotFound(basis.order.channel());
-  basis.policy = channel->policy;
+  basis.policy = PolicyInForce(
+      channel->policies,
+      basis.return_state ? calendar::FromProto(basis.return_state->requested_at()) : now);
+  basis.today = &channel->policies.At(now);
   if (!basis.return_state) {
     for (store::ReturnRecord& record :
          store.ReturnsOfOrder(seller, channel->id, basis.order.external_id())) {
@@ -161,7 +166,7 @@ void ExplainRefund(const Basis& basis, const v1::RefundQuote& quote, bool alone,
                         " is more than the asker may pay alone, so somebody else has to approve "
                         "it."));
   for (const char* rule : {"refund_quote", "restocking", "refund_limits"}) {
-    why.Rule(rule, *basis.policy);
+    why.Rule(rule, basis.policy->Whole());
   }
   why.Input("order", basis.order.name()).Input("order_etag", basis.order.etag());
   if (basis.return_state) {
@@ -189,7 +194,7 @@ absl::StatusOr<v1::Refund> HandOver(Command& c, const v1::Refund& refund) {
     action->add_steps("Pay the refund where the order was sold");
     action->add_steps("Record it with SettleRefund and the reference of the payment");
     *manual.mutable_refund_awaits_person()->mutable_due_at() =
-        calendar::ToProto(RefundDue(c.now, (*channel)->channel, *(*channel)->policy));
+        calendar::ToProto(RefundDue(c.now, (*channel)->channel, (*channel)->policies.At(c.now)));
     return RecordRefundFact(c, *std::move(current), std::move(manual));
   }
   store::Effect effect;
@@ -206,9 +211,9 @@ absl::StatusOr<v1::Refund> HandOver(Command& c, const v1::Refund& refund) {
 }  // namespace
 
 absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_view seller,
-                                            const v1::RefundSpec& spec) {
+                                            const v1::RefundSpec& spec, absl::Time now) {
   ChannelCache channels;
-  auto basis = BasisOf(store, channels, seller, spec);
+  auto basis = BasisOf(store, channels, seller, spec, now);
   if (!basis.ok()) return basis.status();
   return QuoteFor(*basis, spec);
 }
@@ -218,7 +223,7 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
   if (spec.override_reason().size() > 500) {
     return InvalidField("spec.override_reason", "TOO_LONG", "at most 500 bytes");
   }
-  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec);
+  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
   if (!basis.ok()) return basis.status();
   if (basis->order.fulfillment() == v1::FULFILLMENT_AFN ||
       (basis->return_state && basis->return_state->platform_managed())) {
@@ -276,14 +281,14 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
   store::RefundRecord record;
   record.mutable_state()->set_name(refund.name());
   v1::Event fact = c.NewEvent(refund.name(), refund.channel());
-  const bool alone = WithinLimit(*basis->policy, c.actor.role(), refund.total());
+  const bool alone = WithinLimit(*basis->today, c.actor.role(), refund.total());
   ExplainRefund(*basis, *quote, alone, &fact);
   if (alone) {
     *fact.mutable_refund_approved()->mutable_refund() = refund;
   } else {
     *fact.mutable_refund_requested()->mutable_refund() = refund;
     *fact.mutable_refund_requested()->mutable_due_at() =
-        calendar::ToProto(c.now + absl::Hours(basis->policy->refund_approval_hours()));
+        calendar::ToProto(c.now + absl::Hours(basis->today->refund_approval_hours()));
   }
   auto stored = Record(c, record, std::move(fact), /*created=*/true);
   if (!stored.ok() || !alone) return stored;
@@ -317,11 +322,12 @@ absl::StatusOr<v1::Refund> ApproveRefund(Command& c, const v1::ApproveRefundRequ
   const v1::Refund& state = record->state();
   auto channel = c.Channel(state.channel());
   if (!channel.ok()) return channel.status();
-  if (absl::Status s = CheckApproveRefund(state, *(*channel)->policy, c.actor); !s.ok()) return s;
+  if (absl::Status s = CheckApproveRefund(state, (*channel)->policies.At(c.now), c.actor); !s.ok())
+    return s;
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   Explain(&fact, "APPROVED",
           Cat("A second person approved the refund of ", FormatMoney(state.total()), "."))
-      .Rule("refund_limits", *(*channel)->policy)
+      .Rule("refund_limits", (*channel)->policies.At(c.now))
       .Input("requested_by", state.requested_by().id());
   v1::Refund* approved = fact.mutable_refund_approved()->mutable_refund();
   *approved = state;
@@ -350,7 +356,7 @@ absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest&
   spec.set_return_name(state.return_name());
   spec.set_order(state.order());
   *spec.mutable_items() = state.items();
-  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec);
+  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
   if (!basis.ok()) return basis.status();
   if (state.items_size() > 0) {
     auto quote = QuoteFor(*basis, spec);

@@ -6,6 +6,7 @@
 #include "core/domain/resource_names.h"
 #include "core/domain/return_fold.h"
 #include "core/domain/return_guards.h"
+#include "core/domain/return_options.h"
 #include "core/engine/commands.h"
 #include "core/engine/explain.h"
 #include "core/engine/return_editor.h"
@@ -29,7 +30,7 @@ absl::StatusOr<v1::Return> OnReturn(Command& c, const Request& request, Body bod
 }
 
 Deciding Seen(const Command& c, ReturnEditor& editor) {
-  return {editor.channel().channel, *editor.channel().policy, c.actor.role(), c.now,
+  return {editor.channel().channel, editor.rules(),           c.actor.role(), c.now,
           editor.order(),           editor.returns_of_order()};
 }
 
@@ -104,7 +105,9 @@ absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnReques
   }
   const std::string external_id = order->external_id();
   ReturnEditor editor = ReturnEditor::Create(c, **channel, external_id, std::move(order));
-  if (absl::Status s = CheckCreate(*editor.order(), *(*channel)->policy, c.now,
+  const absl::Time asked =
+      wanted.has_requested_at() ? calendar::FromProto(wanted.requested_at()) : c.now;
+  if (absl::Status s = CheckCreate(*editor.order(), {(*channel)->policies, asked}, c.now,
                                    editor.returns_of_order(), &wanted, (*channel)->zone);
       !s.ok()) {
     return s;
@@ -116,6 +119,24 @@ absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnReques
   return editor.Save();
 }
 
+absl::StatusOr<v1::ReturnOptions> GetReturnOptions(store::Reader& store, std::string_view seller,
+                                                   std::string_view return_name, absl::Time now) {
+  auto record = store.FindReturn(seller, names::Split(return_name).id);
+  if (!record) return NotFound(return_name);
+  const v1::Return& state = record->state();
+  ChannelCache channels;
+  const ChannelInfo* channel = channels.Find(store, state.channel());
+  if (channel == nullptr) return NotFound(state.channel());
+  std::optional<v1::Order> order;
+  if (!state.order().empty()) order = store.FindOrder(seller, names::Split(state.order()).id);
+  return ReturnOptionsOf(state, {channel->channel,
+                                 {channel->policies, calendar::FromProto(state.requested_at())},
+                                 v1::ROLE_UNSPECIFIED,
+                                 now,
+                                 order ? &*order : nullptr,
+                                 {}});
+}
+
 absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequest& request) {
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
     auto approved = CheckApprove(editor.state(), Seen(c, editor), request);
@@ -123,7 +144,7 @@ absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequ
     v1::Event fact = editor.NewFact();
     ExplainDecision(editor, "APPROVED",
                     Cat("The goods may come back to ", approved->return_address_id(), "."), &fact)
-        .Rule("return_by_days", *editor.channel().policy);
+        .Rule("return_by_days", editor.policy());
     *fact.mutable_return_approved() = *std::move(approved);
     editor.Add(std::move(fact));
     QueueDecision(c, editor);
@@ -142,7 +163,7 @@ absl::StatusOr<v1::Return> ApproveReturnless(Command& c,
                         ? "The policy lets the buyer keep goods of this value."
                         : "A manager lets the buyer keep the goods against the policy.",
                     &fact)
-        .Rule("returnless", *editor.channel().policy)
+        .Rule("returnless", editor.policy())
         .Input("brand_registered", editor.channel().channel.brand_registered() ? "true" : "false")
         .Input("override_reason", approved->override_reason());
     *fact.mutable_return_approved() = *std::move(approved);
@@ -162,7 +183,7 @@ absl::StatusOr<v1::Return> RejectReturn(Command& c, const v1::RejectReturnReques
                         ? "Rejected although the request is inside the policy."
                         : "The request is outside the policy.",
                     &fact)
-        .Rule("return_window", *editor.channel().policy)
+        .Rule("return_window", editor.policy())
         .Input("reason_code", rejected->reason_code())
         .Input("override_reason", request.override_reason());
     *fact.mutable_return_rejected() = *std::move(rejected);

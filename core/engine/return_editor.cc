@@ -62,8 +62,12 @@ const std::vector<v1::Return>& ReturnEditor::returns_of_order() {
   return *returns_of_order_;
 }
 
+absl::Time ReturnEditor::asked_at() const {
+  return state().has_requested_at() ? calendar::FromProto(state().requested_at()) : command_->now;
+}
+
 FoldContext ReturnEditor::Context(bool with_returns) {
-  FoldContext context{channel_->channel, *channel_->policy, order()};
+  FoldContext context{channel_->channel, policy(), order()};
   if (with_returns && order_) context.returns_of_order = returns_of_order();
   return context;
 }
@@ -121,7 +125,13 @@ void ReturnEditor::FoldAll(const v1::Event* extra) {
   std::vector<const v1::Event*> facts;
   for (const v1::Event& event : known) facts.push_back(&event);
   if (extra != nullptr) facts.push_back(extra);
-  v1::Return folded = FoldReturn(state().name(), std::move(facts), Context(true));
+  const v1::Policy* rules = &policy();
+  v1::Return folded = FoldReturn(state().name(), facts, Context(true));
+  // The first fact, or an earlier one, says when the buyer asked.
+  if (folded.has_requested_at()) {
+    *record_.mutable_state()->mutable_requested_at() = folded.requested_at();
+  }
+  if (&policy() != rules) folded = FoldReturn(state().name(), std::move(facts), Context(true));
   folded.set_etag(state().etag());
   if (state().has_create_time()) *folded.mutable_create_time() = state().create_time();
   *record_.mutable_state() = std::move(folded);

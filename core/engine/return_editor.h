@@ -35,6 +35,9 @@ class ReturnEditor {
 
   const v1::Return& state() const { return record_.state(); }
   const ChannelInfo& channel() const { return *channel_; }
+  // The rules as they were when the buyer asked: what is decided later does not change them.
+  PolicyInForce rules() const { return {channel_->policies, asked_at()}; }
+  const v1::Policy& policy() const { return channel_->policies.At(asked_at()); }
   const v1::Order* order() const { return order_ ? &*order_ : nullptr; }
   // All returns of the order, this one among them once it is stored. Read when first asked for.
   const std::vector<v1::Return>& returns_of_order();
@@ -48,6 +51,7 @@ class ReturnEditor {
       : command_(&command), channel_(&channel) {}
   void FindOrder();
   void FoldAll(const v1::Event* extra);
+  absl::Time asked_at() const;
   FoldContext Context(bool with_returns);
   void AskForVoids();
 

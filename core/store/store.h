@@ -143,6 +143,8 @@ class Reader {
   virtual std::optional<v1::Seller> FindSeller(std::string_view seller) = 0;
   virtual std::vector<std::string> SellerIds() = 0;
   virtual std::vector<v1::Channel> ListChannels(std::string_view seller) = 0;
+  // All versions of a seller's own rules, oldest first.
+  virtual std::vector<v1::PolicyVersion> ListPolicies(std::string_view seller) = 0;
 
   virtual std::optional<v1::Order> FindOrder(std::string_view seller, std::string_view id) = 0;
   virtual std::optional<v1::Order> FindOrderByExternalId(std::string_view seller,
@@ -226,6 +228,7 @@ class Transaction : public Reader {
  public:
   virtual void PutSeller(const v1::Seller& seller) = 0;
   virtual void PutChannel(const v1::Channel& channel) = 0;
+  virtual void PutPolicy(const v1::PolicyVersion& version) = 0;
   virtual void PutOrder(const v1::Order& order, bool created) = 0;
   virtual void PutReturn(const ReturnRecord& record, bool created) = 0;
   virtual void PutRefund(const RefundRecord& record, bool created) = 0;

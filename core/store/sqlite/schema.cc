@@ -28,6 +28,13 @@ CREATE TABLE channels (
   PRIMARY KEY (seller, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE policies (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE orders (
   seller TEXT NOT NULL,
   id TEXT NOT NULL,

@@ -213,6 +213,22 @@ std::vector<v1::Channel> Session::ListChannels(std::string_view seller) {
       Query("SELECT body FROM channels WHERE seller = ? ORDER BY id").Bind(seller), db_);
 }
 
+std::vector<v1::PolicyVersion> Session::ListPolicies(std::string_view seller) {
+  return All<v1::PolicyVersion>(
+      Query("SELECT body FROM policies WHERE seller = ? ORDER BY id").Bind(seller), db_);
+}
+
+void Session::PutPolicy(const v1::PolicyVersion& version) {
+  Changing();
+  version.SerializeToString(&buffer_);
+  db_.Prepare(
+         "INSERT INTO policies VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body")
+      .Bind(SellerOf(version.name()))
+      .Bind(IdOf(version.name()))
+      .BindBlob(buffer_)
+      .Run();
+}
+
 void Session::PutSeller(const v1::Seller& seller) {
   Changing();
   seller.SerializeToString(&buffer_);

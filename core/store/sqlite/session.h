@@ -32,6 +32,7 @@ class Session final : public Transaction {
   std::optional<v1::Seller> FindSeller(std::string_view seller) override;
   std::vector<std::string> SellerIds() override;
   std::vector<v1::Channel> ListChannels(std::string_view seller) override;
+  std::vector<v1::PolicyVersion> ListPolicies(std::string_view seller) override;
   std::optional<v1::Order> FindOrder(std::string_view seller, std::string_view id) override;
   std::optional<v1::Order> FindOrderByExternalId(std::string_view seller, std::string_view channel,
                                                  std::string_view external_id) override;
@@ -85,6 +86,7 @@ class Session final : public Transaction {
 
   void PutSeller(const v1::Seller& seller) override;
   void PutChannel(const v1::Channel& channel) override;
+  void PutPolicy(const v1::PolicyVersion& version) override;
   void PutOrder(const v1::Order& order, bool created) override;
   void PutReturn(const ReturnRecord& record, bool created) override;
   void PutRefund(const RefundRecord& record, bool created) override;

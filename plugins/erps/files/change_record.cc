@@ -96,6 +96,12 @@ std::string_view KindOf(const Event& event) {
       return "refund_reversed";
     case Event::kReturnRefundReversed:
       return "return_refund_reversed";
+    case Event::kPolicyProposed:
+      return "policy_proposed";
+    case Event::kPolicyPublished:
+      return "policy_published";
+    case Event::kPolicyRejected:
+      return "policy_rejected";
     case Event::kManualActionChanged:
       return "manual_action_changed";
     case Event::BODY_NOT_SET:
