@@ -6,6 +6,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/policy.h"
 #include "core/status/refusal.h"
+#include "core/status/text.h"
 #include "google/protobuf/text_format.h"
 
 namespace aftersales {
@@ -82,13 +83,13 @@ TEST_F(PolicyBookTest, NarrowerLayerWinsPathByPath) {
 }
 
 TEST_F(PolicyBookTest, ZeroIsAValueWhereItIsNamed) {
-  const PolicyBook book(profile_, kUs,
-                        std::vector{Version(R"(name: "z" layer: POLICY_LAYER_GLOBAL
+  const PolicyBook book(profile_, kUs, std::vector{Version(R"(name: "z" layer: POLICY_LAYER_GLOBAL
                         paths: "restocking.late_bp" paths: "shipping_refund_by_fault")")});
   ASSERT_NE(profile_.restocking().late_bp(), 0);
   EXPECT_EQ(book.At(now_).restocking().late_bp(), 0);
   EXPECT_FALSE(book.At(now_).shipping_refund_by_fault());
-  EXPECT_EQ(book.At(now_).restocking().buyer_damaged_bp(), profile_.restocking().buyer_damaged_bp());
+  EXPECT_EQ(book.At(now_).restocking().buyer_damaged_bp(),
+            profile_.restocking().buyer_damaged_bp());
 }
 
 TEST_F(PolicyBookTest, NewVersionNeverChangesThePast) {

@@ -19,6 +19,7 @@
 #include "aftersales/v1/metrics_service.grpc.pb.h"
 #include "aftersales/v1/order_service.grpc.pb.h"
 #include "aftersales/v1/plugin_service.grpc.pb.h"
+#include "aftersales/v1/policy_service.grpc.pb.h"
 #include "aftersales/v1/queue_service.grpc.pb.h"
 #include "aftersales/v1/refund_service.grpc.pb.h"
 #include "aftersales/v1/return_service.grpc.pb.h"
@@ -33,6 +34,7 @@ using Facts = v1::FactService::Stub;
 using Metrics = v1::MetricsService::Stub;
 using Orders = v1::OrderService::Stub;
 using Plugins = v1::PluginService::Stub;
+using Policies = v1::PolicyService::Stub;
 using Queue = v1::QueueService::Stub;
 using Refunds = v1::RefundService::Stub;
 using Returns = v1::ReturnService::Stub;
@@ -103,8 +105,8 @@ class Api {
   std::shared_ptr<grpc::Channel> channel_;
   std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Events>,
              std::unique_ptr<Facts>, std::unique_ptr<Metrics>, std::unique_ptr<Orders>,
-             std::unique_ptr<Plugins>, std::unique_ptr<Queue>, std::unique_ptr<Refunds>,
-             std::unique_ptr<Returns>, std::unique_ptr<Shipments>>
+             std::unique_ptr<Plugins>, std::unique_ptr<Policies>, std::unique_ptr<Queue>,
+             std::unique_ptr<Refunds>, std::unique_ptr<Returns>, std::unique_ptr<Shipments>>
       stubs_;
 };
 

@@ -429,6 +429,41 @@ absl::Status PrintHistory(const Session& session, const std::string& name) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<int> RunOptions(const Session& session, const OneReturn& options) {
+  const absl::StatusOr<v1::Return> found = FindReturn(session, options.reference);
+  if (!found.ok()) return found.status();
+  v1::GetReturnOptionsRequest request;
+  request.set_name(found->name());
+  v1::ReturnOptions ways;
+  if (absl::Status s = session.client.Call(&Stub::GetReturnOptions, request, &ways); !s.ok()) {
+    return s;
+  }
+  if (options.json) {
+    session.PrintJson(ways);
+    return kExitOk;
+  }
+  const auto mark = [](const auto& way) {
+    return way.suggested() ? "suggested" : way.available() ? "yes" : "no";
+  };
+  Table labels({{"LABEL"}, {"CAN BE HAD"}, {"WHY", {}, Table::Fit::kWrap}});
+  for (const v1::ReturnOptions::Label& label : ways.labels()) {
+    labels.Add({Phrase(label.kind()), mark(label), label.reason()});
+  }
+  labels.Print(session.terminal);
+  session.terminal.out << '\n';
+  Table routes({{"ROUTE"},
+                {"CAN BE HAD"},
+                {"EXPECTED COST", Table::Align::kRight},
+                {"WHY", {}, Table::Fit::kWrap}});
+  for (const v1::ReturnOptions::Route& route : ways.routes()) {
+    routes.Add({Phrase(route.route()), mark(route),
+                route.has_expected_cost() ? money::Format(route.expected_cost()) : "",
+                route.reason()});
+  }
+  routes.Print(session.terminal);
+  return kExitOk;
+}
+
 absl::StatusOr<int> RunShow(const Session& session, const OneReturn& options) {
   const absl::StatusOr<v1::Return> found = FindReturn(session, options.reference);
   if (!found.ok()) return found.status();
@@ -642,6 +677,15 @@ void AddReturns(CLI::App& app, Commands& commands) {
     AddReference(command, options.get());
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunShow);
+  }
+  {
+    auto options = std::make_shared<OneReturn>();
+    CLI::App* command = commands.Add(
+        *returns, "options", "Show in which ways the goods may come back, and what each costs",
+        "  aftersales returns options RMA");
+    AddReference(command, options.get());
+    AddConnectionOptions(command, options.get());
+    commands.RunWith(command, options, &RunOptions);
   }
   {
     auto options = std::make_shared<ApproveOptions>();
