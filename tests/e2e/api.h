@@ -73,14 +73,16 @@ class Api {
   // Calls wait for a connection, as long as their time lasts, instead of failing without one.
   void WaitForConnection() { wait_for_connection_ = true; }
 
-  // As the stub's method, with the actor's metadata and a deadline.
+  // As the stub's method, with the actor's metadata and a deadline. `actor` is another one for this
+  // call.
   template <typename Stub, typename Request, typename Response>
   Reply<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                     Response*),
-                       const Request& request, absl::Duration timeout = absl::Seconds(20)) const {
+                       const Request& request, absl::Duration timeout = absl::Seconds(20),
+                       std::string_view actor = {}) const {
     Reply<Response> reply;
     grpc::ClientContext context;
-    Prepare(context, timeout);
+    Prepare(context, timeout, actor);
     reply.status = (stub<Stub>().*method)(&context, request, &reply.value);
     const auto& trailing = context.GetServerTrailingMetadata();
     const auto replayed = trailing.find("aftersales-replayed");
@@ -92,7 +94,8 @@ class Api {
   Stub& stub() const {
     return *std::get<std::unique_ptr<Stub>>(stubs_);
   }
-  void Prepare(grpc::ClientContext& context, absl::Duration timeout = absl::Seconds(20)) const;
+  void Prepare(grpc::ClientContext& context, absl::Duration timeout = absl::Seconds(20),
+               std::string_view actor = {}) const;
   // Sends a file as ImportReport wants it, in pieces of `piece` bytes.
   Reply<v1::ImportReportResponse> Import(const v1::ImportReportHeader& header,
                                          std::string_view file, size_t piece = 64 * 1024) const;
