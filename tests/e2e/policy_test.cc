@@ -80,7 +80,8 @@ TEST_F(PolicyTest, ChangeTakesTwoPeopleAndSaysWhatItChanges) {
   audit.set_parent(kSeller);
   audit.set_page_size(1000);
   std::vector<v1::Event> acts;
-  for (const v1::AuditEntry& entry : api().Call(&Audits::ListAuditEntries, audit)->entries()) {
+  const auto entries = api().Call(&Audits::ListAuditEntries, audit);
+  for (const v1::AuditEntry& entry : entries->entries()) {
     if (entry.event().subject() == proposed->name()) acts.push_back(entry.event());
   }
   ASSERT_EQ(acts.size(), 2u);
