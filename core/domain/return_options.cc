@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/domain/costs.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/return_items.h"
@@ -162,10 +163,6 @@ void AddRoutes(const v1::Return& state, const Deciding& deciding, v1::ReturnOpti
 }
 
 }  // namespace
-
-int64_t RouteCost(int64_t freight, int64_t recovery, int64_t lost_bp) {
-  return freight - money::ApplyBasisPoints(recovery, 10'000 - lost_bp);
-}
 
 v1::ReturnRoute RouteTo(const v1::Channel& channel, const v1::ReturnAddress& address) {
   return address.country_code() == channel.country_code() ? v1::RETURN_ROUTE_LOCAL

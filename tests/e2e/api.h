@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "aftersales/v1/audit_service.grpc.pb.h"
 #include "aftersales/v1/channel_service.grpc.pb.h"
+#include "aftersales/v1/cost_service.grpc.pb.h"
 #include "aftersales/v1/event_service.grpc.pb.h"
 #include "aftersales/v1/fact_service.grpc.pb.h"
 #include "aftersales/v1/metrics_service.grpc.pb.h"
@@ -29,6 +30,7 @@ namespace aftersales::e2e {
 
 using Audits = v1::AuditService::Stub;
 using Channels = v1::ChannelService::Stub;
+using Costs = v1::CostService::Stub;
 using Events = v1::EventService::Stub;
 using Facts = v1::FactService::Stub;
 using Metrics = v1::MetricsService::Stub;
@@ -106,10 +108,11 @@ class Api {
   std::string actor_;
   bool wait_for_connection_ = false;
   std::shared_ptr<grpc::Channel> channel_;
-  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Events>,
-             std::unique_ptr<Facts>, std::unique_ptr<Metrics>, std::unique_ptr<Orders>,
-             std::unique_ptr<Plugins>, std::unique_ptr<Policies>, std::unique_ptr<Queue>,
-             std::unique_ptr<Refunds>, std::unique_ptr<Returns>, std::unique_ptr<Shipments>>
+  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Costs>,
+             std::unique_ptr<Events>, std::unique_ptr<Facts>, std::unique_ptr<Metrics>,
+             std::unique_ptr<Orders>, std::unique_ptr<Plugins>, std::unique_ptr<Policies>,
+             std::unique_ptr<Queue>, std::unique_ptr<Refunds>, std::unique_ptr<Returns>,
+             std::unique_ptr<Shipments>>
       stubs_;
 };
 
