@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "core/domain/costs.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_quote.h"
@@ -238,6 +239,10 @@ v1::ReturnOptions::Returnless ReturnlessOption(const v1::Return& state, const De
 v1::ReturnOptions ReturnOptionsOf(const v1::Return& state, const Deciding& deciding) {
   v1::ReturnOptions options;
   *options.mutable_returnless() = ReturnlessOption(state, deciding);
+  // A sentence here; part of one in a refusal.
+  std::string* why = options.mutable_returnless()->mutable_reason();
+  why->front() = absl::ascii_toupper(static_cast<unsigned char>(why->front()));
+  if (why->back() != '.') why->push_back('.');
   AddRoutes(state, deciding, &options);
   AddLabels(state, deciding, &options);
   return options;

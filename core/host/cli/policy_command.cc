@@ -12,6 +12,7 @@
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 
 namespace aftersales::cli {
@@ -68,8 +69,12 @@ void PrintValues(const Terminal& terminal,
                  const google::protobuf::RepeatedPtrField<v1::PolicyValue>& values) {
   Table table(
       {{"RULE"}, {"VALUE", {}, Table::Fit::kWrap}, {"FROM"}, {"SOURCE", {}, Table::Fit::kWrap}});
+  // A source is said once for the rows that share it.
+  std::string_view last;
   for (const v1::PolicyValue& value : values) {
-    table.Add({value.path(), value.value(), LayerText(value), value.source()});
+    table.Add({value.path(), value.value(), LayerText(value),
+               value.source() == last ? "" : value.source()});
+    last = value.source();
   }
   table.Print(terminal);
 }
@@ -176,6 +181,11 @@ absl::StatusOr<int> RunList(const Session& session, const ListOptions& options) 
   return kExitOk;
 }
 
+// What is wrong is said in the words of the command line.
+class Quiet : public google::protobuf::io::ErrorCollector {
+  void AddError(int, int, const std::string&) override {}
+};
+
 absl::Status BadSetting(std::string_view text) {
   return InvalidField("--set", "BAD_SETTING",
                       Cat("`", text,
@@ -194,8 +204,9 @@ absl::Status ReadSetting(std::string_view text, v1::PolicyVersion* version) {
       dot == std::string_view::npos
           ? Cat(path, ": ", value)
           : Cat(path.substr(0, dot), " { ", path.substr(dot + 1), ": ", value, " }");
+  Quiet quiet;
   google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(nullptr);
+  parser.RecordErrorsTo(&quiet);
   if (!parser.MergeFromString(body, version->mutable_values())) return BadSetting(text);
   version->add_paths(std::string(path));
   return absl::OkStatus();
@@ -207,7 +218,10 @@ absl::Status ReadValues(const std::string& file, v1::PolicyVersion* version) {
   std::stringstream text;
   text << in.rdbuf();
   v1::Policy values;
-  if (!in || !google::protobuf::TextFormat::ParseFromString(text.str(), &values)) {
+  Quiet quiet;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&quiet);
+  if (!in || !parser.ParseFromString(text.str(), &values)) {
     return InvalidField("--values", "BAD_FILE",
                         Cat(file,
                             " cannot be read as a policy in protobuf's text format, such as "
