@@ -78,6 +78,9 @@ class Commands {
 // Adds --address, --seller (unless the command knows no seller), --json and --timeout.
 void AddConnectionOptions(CLI::App* command, Connection* connection, bool with_seller = true);
 
+// Adds --limit of a list; its default is what `limit` holds.
+void AddLimitOption(CLI::App* command, int* limit);
+
 // Registration of each group of commands.
 void AddServe(CLI::App& app, Commands& commands);
 void AddDemo(CLI::App& app, Commands& commands);

@@ -109,12 +109,6 @@ absl::StatusOr<int> RunRecord(const Session& session, const RecordOptions& optio
   return kExitOk;
 }
 
-void AddReference(CLI::App* command, OneReturn* options) {
-  command->add_option("return", options->reference, "Return id, RMA id, order id or resource name")
-      ->option_text("RETURN")
-      ->required();
-}
-
 }  // namespace
 
 void AddCosts(CLI::App& app, Commands& commands) {
@@ -124,7 +118,7 @@ void AddCosts(CLI::App& app, Commands& commands) {
     auto options = std::make_shared<OneReturn>();
     CLI::App* command = commands.Add(*costs, "explain", "Show every cost with its formula",
                                      "  aftersales costs explain RMA");
-    AddReference(command, options.get());
+    AddReturnReference(command, &options->reference);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunExplain);
   }
@@ -135,7 +129,7 @@ void AddCosts(CLI::App& app, Commands& commands) {
         R"(  aftersales costs record RMA --kind customs --amount "-9.00 USD" --note "DHL invoice 77"
   aftersales costs record RMA --kind return-label --amount "-6.40 USD" --replaces \
       --from bank --note "USPS statement of March")");
-    AddReference(command, options.get());
+    AddReturnReference(command, &options->reference);
     command->add_option("--kind", options->kind, "What it is for")
         ->option_text("return-label|outbound|customs|processing|reimbursement|... REQUIRED")
         ->required();

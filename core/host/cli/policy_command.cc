@@ -338,10 +338,7 @@ void AddPolicy(CLI::App& app, Commands& commands) {
     CLI::App* command =
         commands.Add(*policy, "check", "Say whether policy grants a return, and by which rule",
                      "  aftersales policy check RMA");
-    command
-        ->add_option("return", options->reference, "Return id, RMA id, order id or resource name")
-        ->option_text("RETURN")
-        ->required();
+    AddReturnReference(command, &options->reference);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunCheck);
   }
@@ -351,9 +348,7 @@ void AddPolicy(CLI::App& app, Commands& commands) {
                                      "  aftersales policy list --state proposed");
     command->add_option("--state", options->state, "Only these")
         ->option_text("proposed|published|rejected");
-    command->add_option("--limit", options->limit, "Show at most this many; 0 shows all")
-        ->option_text("N (default 50)")
-        ->check(CLI::NonNegativeNumber);
+    AddLimitOption(command, &options->limit);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunList);
   }

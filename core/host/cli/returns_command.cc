@@ -627,14 +627,8 @@ absl::StatusOr<int> RunClose(const Session& session, const ReasonOptions& option
                 });
 }
 
-void AddReference(CLI::App* command, OneReturn* options) {
-  command->add_option("return", options->reference, "Return id, RMA id, order id or resource name")
-      ->option_text("RETURN")
-      ->required();
-}
-
 void AddChangeOptions(CLI::App* command, ChangeReturn* options) {
-  AddReference(command, options);
+  AddReturnReference(command, &options->reference);
   command->add_option("--etag", options->etag, "Change it only if it still has this etag")
       ->option_text("ETAG");
   command->add_flag("--dry-run", options->validate_only, "Say what would happen, change nothing");
@@ -662,9 +656,7 @@ void AddReturns(CLI::App& app, Commands& commands) {
     command->add_option("--channel", options->channel, "Only this channel")->option_text("ID");
     command->add_option("--order", options->order, "Only of this order")->option_text("ID");
     command->add_flag("--overdue", options->overdue, "Only with a missed deadline");
-    command->add_option("--limit", options->limit, "Show at most this many; 0 shows all")
-        ->option_text("N (default 50)")
-        ->check(CLI::NonNegativeNumber);
+    AddLimitOption(command, &options->limit);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunList);
   }
@@ -674,7 +666,7 @@ void AddReturns(CLI::App& app, Commands& commands) {
         commands.Add(*returns, "show", "Show one return with all that happened to it",
                      R"(  aftersales returns show RMA
   aftersales returns show 113-6270000-6280000        by its order, if it has one return)");
-    AddReference(command, options.get());
+    AddReturnReference(command, &options->reference);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunShow);
   }
@@ -683,7 +675,7 @@ void AddReturns(CLI::App& app, Commands& commands) {
     CLI::App* command = commands.Add(
         *returns, "options", "Show in which ways the goods may come back, and what each costs",
         "  aftersales returns options RMA");
-    AddReference(command, options.get());
+    AddReturnReference(command, &options->reference);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunOptions);
   }
