@@ -1,8 +1,8 @@
 // The one way in which a method runs: check, hand over, finish, whatever happens.
 //
-// A reactor never blocks and never throws: every handler goes through here. It gets a deadline, its
-// actor from the metadata, and its work on the writer or the read pool; an exception becomes
-// INTERNAL instead of a call that never ends.
+// A reactor never blocks and never throws: every handler goes through here. It gets its actor from
+// the metadata and its work on the writer or the read pool; an exception becomes INTERNAL instead
+// of a call that never ends.
 #pragma once
 
 #include <grpcpp/grpcpp.h>

@@ -94,8 +94,9 @@ bool KeepsShipping(const v1::Policy& policy, v1::Condition condition, v1::Return
 // earlier refunds took.
 class LineShares {
  public:
-  LineShares(const v1::Order& order, const v1::Policy& policy, std::span<const v1::Refund> refunds)
-      : policy_(policy), done_(static_cast<size_t>(order.lines_size())) {
+  LineShares(const v1::Order& order, const PolicyInForce& policy,
+             std::span<const v1::Refund> refunds)
+      : done_(static_cast<size_t>(order.lines_size())) {
     const std::vector<int64_t> shipping = ShippingByLine(order);
     const std::vector<int64_t> shipping_tax = ShippingTaxByLine(order);
     std::vector<int64_t> weights;
@@ -110,7 +111,8 @@ class LineShares {
       done_[i].pools = {Pool{line.item_total().minor_units()}, Pool{line.tax_total().minor_units()},
                         Pool{shipping[i]}, Pool{shipping_tax[i]}, Pool{free_shipping[i]}};
       for (const v1::Refund& refund : refunds) {
-        if (HoldsMoney(refund.status())) Account(refund, line.line_id(), &done_[i]);
+        if (HoldsMoney(refund.status()))
+          Account(refund, line.line_id(), policy.Of(line), &done_[i]);
       }
     }
   }
@@ -171,7 +173,8 @@ class LineShares {
     }
   }
 
-  void Account(const v1::Refund& refund, std::string_view line_id, Done* done) const {
+  static void Account(const v1::Refund& refund, std::string_view line_id, const v1::Policy& policy,
+                      Done* done) {
     int64_t units = 0;
     int64_t without_shipping = 0;
     int64_t wrong = 0;
@@ -179,7 +182,7 @@ class LineShares {
       if (item.line_id() != line_id) continue;
       units += item.quantity();
       if (IsWrong(item.condition())) wrong += item.quantity();
-      if (KeepsShipping(policy_, item.condition(), item.reason())) {
+      if (KeepsShipping(policy, item.condition(), item.reason())) {
         without_shipping += item.quantity();
       }
     }
@@ -205,7 +208,6 @@ class LineShares {
     done->units += units;
   }
 
-  const v1::Policy& policy_;
   std::vector<Done> done_;
 };
 

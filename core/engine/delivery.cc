@@ -96,6 +96,10 @@ v1::ManualAction CheckByHand(const v1::Return& state, std::string_view why) {
 
 }  // namespace
 
+bool MayBeDone(v1::Plugin::Capability capability) {
+  return capability != v1::Plugin::CAPABILITY_MANUAL;
+}
+
 EffectResult::Outcome Conclude(EffectResult::Outcome answered, bool asked, bool never_seen,
                                bool exhausted, bool* unknown) {
   if (never_seen) *unknown = false;
@@ -156,8 +160,10 @@ void Delivery::Recover() {
         [effect](Command& c) mutable {
           const plugins::PluginHandle* plugin = c.services.plugins.Find(effect.plugin);
           const bool repeatable = plugin != nullptr && plugin->IdempotentAt(effect.method);
-          effect.unknown = true;
-          effect.state = repeatable ? store::Effect::State::kPending : store::Effect::State::kQuery;
+          effect.unknown = MayBeDone(plugin == nullptr ? v1::Plugin::CAPABILITY_UNSPECIFIED
+                                                       : plugin->CapabilityOf(effect.method));
+          effect.state = repeatable || !effect.unknown ? store::Effect::State::kPending
+                                                       : store::Effect::State::kQuery;
           effect.due_at = absl::ToUnixMicros(c.now);
           effect.last_error = "the host stopped while it was being done";
           c.store.PutEffect(&effect);

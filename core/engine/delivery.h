@@ -21,6 +21,10 @@ namespace aftersales::engine {
 
 class Engine;
 
+// Whether an attempt that was cut short may have done something. A method that only tells a person
+// what to do did nothing itself.
+bool MayBeDone(v1::Plugin::Capability capability);
+
 // What an answer means for an effect: RETRY only where there are attempts left, FAILED only where
 // none of its attempts may have done it. `asked` says that the remote side was asked how it ended,
 // `never_seen` that it answered that it knows of no attempt. Keeps `*unknown`, whether an attempt

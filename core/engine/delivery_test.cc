@@ -18,6 +18,12 @@ class ConcludeTest : public testing::Test {
   bool unknown_ = false;
 };
 
+TEST(MayBeDoneTest, OnlyWhatAPersonDoesIsSurelyNotDone) {
+  EXPECT_FALSE(MayBeDone(v1::Plugin::CAPABILITY_MANUAL));
+  EXPECT_TRUE(MayBeDone(v1::Plugin::CAPABILITY_SUPPORTED));
+  EXPECT_TRUE(MayBeDone(v1::Plugin::CAPABILITY_UNSPECIFIED));  // the plugin is not there
+}
+
 TEST_F(ConcludeTest, AnAnswerIsTakenAsItIsWhileNothingIsInDoubt) {
   for (const auto answered : {EffectResult::OUTCOME_DONE, EffectResult::OUTCOME_FAILED,
                               EffectResult::OUTCOME_RETRY, EffectResult::OUTCOME_MANUAL}) {

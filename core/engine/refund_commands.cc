@@ -222,7 +222,12 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_vi
   ChannelCache channels;
   auto basis = BasisOf(store, channels, seller, spec, now);
   if (!basis.ok()) return basis.status();
-  return QuoteFor(*basis, spec);
+  auto quote = QuoteFor(*basis, spec);
+  if (!quote.ok()) return quote;
+  if (absl::Status s = CheckRefundable(basis->order, quote->total(), basis->refunds); !s.ok()) {
+    return s;
+  }
+  return quote;
 }
 
 absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest& request) {

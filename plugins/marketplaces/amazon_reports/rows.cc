@@ -223,6 +223,14 @@ class Fields {
            Fail(column, "BAD_CURRENCY", "is not a currency code of three capitals such as USD");
   }
 
+  // A row in another currency is of another channel, also where it names no amount.
+  bool OwnCurrency(uint8_t column, std::string_view currency) const {
+    return row_.currency_code.empty() || currency == row_.currency_code ||
+           Fail(column, "CURRENCY_MISMATCH",
+                "is not " + std::string(row_.currency_code) +
+                    ", in which the channel sells: import the row into the channel that it is of");
+  }
+
   // An empty cell is 0.
   bool Amount(uint8_t column, std::string_view currency, int64_t* out) const {
     *out = 0;
@@ -535,7 +543,7 @@ bool ReadMfnReturn(const Fields& f, plugin::v1::ReturnRecord* record) {
       !f.Text(kMfnMerchantRmaId, kMaxTextBytes, out, &v1::Return::mutable_merchant_rma_id) ||
       !f.Text(kMfnStatus, kMaxTextBytes, &word) ||
       !f.Text(kMfnResolution, kMaxTextBytes, &resolution) || !f.Date(kMfnDelivered, &delivered) ||
-      !f.Currency(kMfnCurrency, &currency)) {
+      !f.Currency(kMfnCurrency, &currency) || !f.OwnCurrency(kMfnCurrency, currency)) {
     return false;
   }
   if (sku.empty() && item->asin().empty() && item->external_item_id().empty()) {
