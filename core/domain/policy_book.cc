@@ -218,7 +218,8 @@ absl::Status CheckValues(const v1::PolicyVersion& version) {
                                  const FieldDescriptor& field) {
     if (!bad.ok()) return;
     if (!Sets(version, path)) {
-      if (ValueText(section, field) != ValueText(*section.New(), field)) {
+      const std::unique_ptr<const Message> none(section.New());
+      if (ValueText(section, field) != ValueText(*none, field)) {
         bad = InvalidField("policy_version.paths", "BAD_POLICY_PATH",
                            Cat(path,
                                " has a value but is not among the paths; add it, or leave "
