@@ -89,10 +89,14 @@ bool IsLegalMove(v1::Refund::Status from, v1::Refund::Status to) {
 
 std::vector<Violation> CheckInvariants(const v1::Return& state) {
   Broken broken(state.name());
-  const auto live =
-      std::count_if(state.labels().begin(), state.labels().end(),
-                    [](const v1::ReturnLabel& label) { return IsLive(label.state()); });
-  if (live > 1) broken.Add("one_live_label", Cat("it would have ", live, " labels in use"));
+  // One that was void and is scanned all the same is used, beside the one that replaced it.
+  const auto usable =
+      std::count_if(state.labels().begin(), state.labels().end(), [](const v1::ReturnLabel& label) {
+        return label.state() == v1::ReturnLabel::STATE_REQUESTED ||
+               label.state() == v1::ReturnLabel::STATE_UNKNOWN ||
+               label.state() == v1::ReturnLabel::STATE_ISSUED;
+      });
+  if (usable > 1) broken.Add("one_usable_label", Cat("it would have ", usable, " labels to use"));
   for (const v1::ReturnItem& item : state.items()) {
     for (const int32_t quantity :
          {item.quantity_requested(), item.quantity_approved(), item.quantity_received(),

@@ -18,7 +18,7 @@ struct Violation {
   std::string message;    // what would be, for people
 };
 
-// At most one label that can be used; no count below zero; no clock runs on what is closed or
+// At most one label that can still be used; no count below zero; no clock runs on what is closed or
 // cancelled.
 std::vector<Violation> CheckInvariants(const v1::Return& state);
 

@@ -118,9 +118,11 @@ TEST(ReturnInvariants, LabelsCountsAndClocks) {
   EXPECT_THAT(CheckInvariants(state), IsEmpty());
   state.mutable_items(0)->set_quantity_refunded(-1);
   state.mutable_labels(0)->set_state(v1::ReturnLabel::STATE_USED);
+  EXPECT_THAT(Names(CheckInvariants(state)), ElementsAre("quantities_not_negative"));
+  state.mutable_labels(0)->set_state(v1::ReturnLabel::STATE_REQUESTED);
   deadline->set_state(v1::Deadline::STATE_RUNNING);
   EXPECT_THAT(Names(CheckInvariants(state)),
-              ElementsAre("one_live_label", "quantities_not_negative", "no_clock_on_closed"));
+              ElementsAre("one_usable_label", "quantities_not_negative", "no_clock_on_closed"));
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ TEST_F(InvariantsTest, NothingOfTheChangeStaysButTheFinding) {
     seller.set_name("sellers/acme");
     seller.set_display_name("changed");
     c.store.PutSeller(seller);
-    c.violations.push_back({"one_live_label", name_, "it would have 2 labels in use"});
+    c.violations.push_back({"one_usable_label", name_, "it would have 2 labels in use"});
     return absl::OkStatus();
   });
   EXPECT_EQ(broken.code(), absl::StatusCode::kInternal);

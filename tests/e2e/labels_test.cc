@@ -77,6 +77,27 @@ TEST_F(LabelsTest, ReplacedOneIsVoidAndOneIsLeft) {
   EXPECT_EQ(EffectCount("VoidLabel", state.name(), "fake-carrier"), 1);
 }
 
+TEST_F(LabelsTest, VoidOneThatTheBuyerUsesAllTheSameIsAFact) {
+  v1::Return state = Labelled("113-8100009-0000009");
+  ASSERT_TRUE(Ask(state, true).ok());
+  state = AwaitLabels(state, {v1::ReturnLabel::STATE_VOIDED, v1::ReturnLabel::STATE_ISSUED});
+  Advance(absl::Hours(24));
+  v1::RecordFactsRequest facts;
+  facts.set_parent(kSeller);
+  v1::Event* fact = facts.add_facts();
+  fact->set_subject(state.name());
+  fact->set_external_id("scan-1");
+  *fact->mutable_occurred_at() = Stamp(clock().Now());
+  fact->mutable_return_scanned()->set_tracking_number(state.labels(0).tracking_number());
+  fact->mutable_return_scanned()->set_milestone(v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+  const auto recorded = api().Call(&Facts::RecordFacts, facts);
+  ASSERT_TRUE(recorded.ok()) << recorded.status.error_message();
+  EXPECT_EQ(recorded->results(0).outcome(), v1::FactResult::OUTCOME_RECORDED);
+  state = Get(state);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_IN_TRANSIT);
+  EXPECT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_USED);
+}
+
 TEST_F(LabelsTest, CarrierThatRefusesLeavesItGoodAndSaysSo) {
   v1::Return state = Labelled("113-8100004-0000004");
   const int64_t cost = Cost(state);
