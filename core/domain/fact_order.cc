@@ -94,7 +94,7 @@ std::string BodyBytes(const v1::Event& fact) {
 
 }  // namespace
 
-std::string FactOrderKey(const v1::Event& fact) {
+FactPlace PlaceOf(const v1::Event& fact) {
   // The request opens the return whatever the clocks of other sources say. Seconds are shifted to
   // be positive, so that their hexadecimal text sorts like the numbers.
   const bool opens = fact.body_case() == v1::Event::kReturnRequested;
@@ -111,12 +111,14 @@ std::string FactOrderKey(const v1::Event& fact) {
   if (!fact.external_id().empty()) {
     key += Cat("x", fact.external_id(), std::string_view("\0", 1));
   }
-  return key + BodyBytes(fact);
+  std::string body = BodyBytes(fact);
+  key += body;
+  std::string identity = fact.external_id().empty() ? Cat("b", body) : Cat("x", fact.external_id());
+  return {std::move(key), std::move(identity)};
 }
 
-std::string FactIdentity(const v1::Event& fact) {
-  if (!fact.external_id().empty()) return Cat("x", fact.external_id());
-  return Cat("b", BodyBytes(fact));
-}
+std::string FactOrderKey(const v1::Event& fact) { return PlaceOf(fact).key; }
+
+std::string FactIdentity(const v1::Event& fact) { return PlaceOf(fact).identity; }
 
 }  // namespace aftersales

@@ -518,6 +518,12 @@ class Fold {
       MeetDeadline(&state_, v1::Deadline::KIND_MANUAL_ACTION, at_);
       return;
     }
+    if (state_.status() == v1::Return::STATUS_CLOSED ||
+        state_.status() == v1::Return::STATUS_CANCELLED) {
+      // No clock runs on what is over.
+      Contradiction(Cat("A person was asked to do this: ", body.action().title(), ";"));
+      return;
+    }
     absl::Time due = at_ + kManualActionTime;
     for (const v1::Deadline& deadline : state_.deadlines()) {
       if (deadline.kind() == v1::Deadline::KIND_RETURN_RESPONSE) {
@@ -1175,7 +1181,10 @@ class Fold {
     if (body.has_delivered_at() && shown != v1::Return::STATUS_CLOSED) {
       const bool late = state_.late();
       for (v1::ReturnLabel& label : *state_.mutable_labels()) {
-        if (IsCharged(label.state())) SetLabelState(&label, v1::ReturnLabel::STATE_DELIVERED);
+        // One that was taken back or has expired is not what arrived, unless its own scans say so.
+        if (IsCharged(label.state()) && IsLive(label.state())) {
+          SetLabelState(&label, v1::ReturnLabel::STATE_DELIVERED);
+        }
       }
       Delivered(calendar::FromProto(body.delivered_at()));
       state_.set_late(late);
@@ -1259,17 +1268,17 @@ class Fold {
 
 v1::Return FoldReturn(std::string_view name, std::vector<const v1::Event*> facts,
                       const FoldContext& context) {
-  std::vector<std::pair<std::string, const v1::Event*>> ordered;
+  std::vector<std::pair<FactPlace, const v1::Event*>> ordered;
   ordered.reserve(facts.size());
-  for (const v1::Event* fact : facts) ordered.emplace_back(FactOrderKey(*fact), fact);
+  for (const v1::Event* fact : facts) ordered.emplace_back(PlaceOf(*fact), fact);
   std::sort(ordered.begin(), ordered.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+            [](const auto& a, const auto& b) { return a.first.key < b.first.key; });
 
   v1::Return state;
   state.set_name(std::string(name));
   std::set<std::string> seen;
-  for (const auto& [key, fact] : ordered) {
-    if (seen.insert(FactIdentity(*fact)).second) ApplyFact(*fact, context, &state);
+  for (auto& [place, fact] : ordered) {
+    if (seen.insert(std::move(place.identity)).second) ApplyFact(*fact, context, &state);
   }
   return state;
 }

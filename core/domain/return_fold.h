@@ -31,9 +31,14 @@ struct FoldContext {
   bool with_inputs = false;
 };
 
-// Where a fact stands in the order of its return: compare as strings.
+struct FactPlace {
+  // Where a fact stands in the order of its return: compare as strings.
+  std::string key;
+  // What makes two facts the same: their external id, else occurred_at and body.
+  std::string identity;
+};
+FactPlace PlaceOf(const v1::Event& fact);
 std::string FactOrderKey(const v1::Event& fact);
-// What makes two facts the same: their external id, else occurred_at and body.
 std::string FactIdentity(const v1::Event& fact);
 
 // Folds all facts of one return, in any order and with duplicates. `name` is the resource name.

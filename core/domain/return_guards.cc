@@ -641,6 +641,7 @@ absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> ref
   }
   for (const v1::Refund& refund : refunds) {
     switch (refund.status()) {
+      case v1::Refund::STATUS_PENDING_APPROVAL:
       case v1::Refund::STATUS_APPROVED:
       case v1::Refund::STATUS_SUBMITTED:
       case v1::Refund::STATUS_UNKNOWN:

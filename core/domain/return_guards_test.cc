@@ -337,7 +337,8 @@ TEST_F(Guards, CloseNeedsEverythingSettled) {
   state.mutable_items(0)->set_quantity_refunded(1);
   EXPECT_EQ(reason(), "");
   for (v1::Refund::Status status :
-       {v1::Refund::STATUS_APPROVED, v1::Refund::STATUS_SUBMITTED, v1::Refund::STATUS_UNKNOWN}) {
+       {v1::Refund::STATUS_PENDING_APPROVAL, v1::Refund::STATUS_APPROVED,
+        v1::Refund::STATUS_SUBMITTED, v1::Refund::STATUS_UNKNOWN}) {
     refunds[0].set_status(status);
     EXPECT_EQ(reason(), "REFUND_PENDING");
   }

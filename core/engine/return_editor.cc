@@ -75,12 +75,13 @@ FoldContext ReturnEditor::Context(bool with_returns) {
 ReturnEditor::Outcome ReturnEditor::Add(v1::Event fact) {
   fact.set_subject(state().name());
   fact.set_channel(channel_->channel.name());
-  const uint64_t identity = Fingerprint(FactIdentity(fact));
+  const FactPlace place = PlaceOf(fact);
+  const uint64_t identity = Fingerprint(place.identity);
   if (std::find(record_.identities().begin(), record_.identities().end(), identity) !=
       record_.identities().end()) {
     return Outcome::kDuplicate;
   }
-  const std::string key = FactOrderKey(fact);
+  const std::string& key = place.key;
   if (record_.facts_size() > 0 && key > record_.last_key()) {
     // Only these ask for units of the order.
     const FoldContext context = Context(fact.has_return_requested() || fact.has_return_reported());

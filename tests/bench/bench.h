@@ -34,9 +34,8 @@ absl::Status BenchImport(const Options& options, Figures* figures);      // c
 absl::Status BenchPluginCall(const Options& options, Figures* figures);  // d
 absl::Status BenchTracking(const Options& options, Figures* figures);    // e
 absl::Status BenchScale(const Options& options, Figures* figures);       // f
-
-// The other side of the import benchmark: a host in a process of its own, so that its peak memory
-// is its own. Writes its port to stdout, runs until stdin ends, then writes its peak in kB.
-int ServeForImport(const std::filesystem::path& data_directory);
+absl::Status BenchLifecycles(const Options& options, Figures* figures);  // g
+absl::Status BenchQuotes(const Options& options, Figures* figures);      // h
+absl::Status BenchRestart(const Options& options, Figures* figures);     // i
 
 }  // namespace aftersales::bench

@@ -140,11 +140,13 @@ absl::Status StoreOrders(const std::shared_ptr<grpc::Channel>& connection,
   return absl::OkStatus();
 }
 
-std::map<std::string, double> CpuClock::Read() {
+std::map<std::string, double> CpuByThread(pid_t process) {
   const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
   std::map<std::string, double> spent;
   std::error_code error;
-  for (const auto& task : fs::directory_iterator("/proc/self/task", error)) {
+  for (const auto& task : fs::directory_iterator(
+           Cat("/proc/", process == 0 ? std::string("self") : std::to_string(process), "/task"),
+           error)) {
     std::ifstream file(task.path() / "stat");
     std::string text;
     std::getline(file, text);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <sys/types.h>
 
 #include <filesystem>
 #include <map>
@@ -57,6 +58,9 @@ absl::Status StoreOrders(const std::shared_ptr<grpc::Channel>& connection,
                          const std::string& channel_id, int64_t first, int64_t count,
                          absl::Time now, int days, int64_t unshipped = 0);
 
+// CPU time of the threads of a process by name, in seconds since its start; 0 is this one.
+std::map<std::string, double> CpuByThread(pid_t process);
+
 // CPU time of the threads of this process by name, in seconds; threads that have ended are gone.
 class CpuClock {
  public:
@@ -67,7 +71,7 @@ class CpuClock {
   double Total() const;
 
  private:
-  static std::map<std::string, double> Read();
+  static std::map<std::string, double> Read() { return CpuByThread(0); }
   std::map<std::string, double> start_;
 };
 

@@ -1,5 +1,5 @@
-// A marketplace that does every decision at once: what is measured with it is the host, the C ABI
-// and the messages, and nothing behind them.
+// A marketplace that does every decision and pays every refund at once: what is measured with it is
+// the host, the C ABI and the messages, and nothing behind them.
 #include "aftersales/sdk/marketplace.h"
 
 namespace {
@@ -19,16 +19,24 @@ class BenchMarket : public aftersales::sdk::MarketplacePlugin {
     d.set_version("1.0.0");
     d.set_max_concurrency(8);
 #ifdef BENCH_MARKET_DECIDES
-    auto* method = d.add_methods();
-    method->set_method("DecideReturn");
-    method->set_capability(v1::Plugin::CAPABILITY_SUPPORTED);
-    method->set_idempotent(true);
+    for (const char* name : {"DecideReturn", "IssueRefund"}) {
+      auto* method = d.add_methods();
+      method->set_method(name);
+      method->set_capability(v1::Plugin::CAPABILITY_SUPPORTED);
+      method->set_idempotent(true);
+    }
 #endif
     return d;
   }
 
   Status DecideReturn(const Call&, const pb::DecideReturnRequest& request,
                       pb::EffectResponse* response) override {
+    response->mutable_result()->set_outcome(pb::EffectResult::OUTCOME_DONE);
+    response->mutable_result()->set_external_id(request.effect_id());
+    return Status::Ok();
+  }
+  Status IssueRefund(const Call&, const pb::IssueRefundRequest& request,
+                     pb::EffectResponse* response) override {
     response->mutable_result()->set_outcome(pb::EffectResult::OUTCOME_DONE);
     response->mutable_result()->set_external_id(request.effect_id());
     return Status::Ok();

@@ -6,15 +6,8 @@
 // folds nothing and serializes nothing.
 #include "tests/bench/import_bench.h"
 
-#include <spawn.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <fstream>
-#include <iostream>
-#include <sstream>
 #include <variant>
 
 #include "absl/strings/str_format.h"
@@ -25,9 +18,8 @@
 #include "core/store/sqlite/sqlite_store.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/bench_host.h"
+#include "tests/bench/child_host.h"
 #include "tests/bench/report_file.h"
-
-extern char** environ;
 
 namespace aftersales::bench {
 namespace {
@@ -41,60 +33,6 @@ constexpr int kBatch = 500;  // records in one transaction, as the import has th
 absl::Time Today() {
   return absl::FromCivil(absl::CivilSecond(2026, 3, 10, 8), absl::UTCTimeZone());
 }
-
-// A host in a child process.
-class HostProcess {
- public:
-  explicit HostProcess(const fs::path& data_directory) {
-    int to_child[2];
-    int from_child[2];
-    if (pipe(to_child) != 0 || pipe(from_child) != 0) throw std::runtime_error("pipe failed");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, to_child[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, from_child[1], STDOUT_FILENO);
-    // The child must see the end of its stdin when this process closes it.
-    posix_spawn_file_actions_addclose(&actions, to_child[1]);
-    posix_spawn_file_actions_addclose(&actions, from_child[0]);
-    std::string self = fs::read_symlink("/proc/self/exe").string();
-    std::string mode = "--serve-for-import";
-    std::string data = data_directory.string();
-    char* arguments[] = {self.data(), mode.data(), data.data(), nullptr};
-    const int failed = posix_spawn(&pid_, self.c_str(), &actions, nullptr, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(to_child[0]);
-    close(from_child[1]);
-    if (failed != 0) throw std::runtime_error("cannot start the host's process");
-    in_ = to_child[1];
-    out_ = fdopen(from_child[0], "r");
-  }
-  HostProcess(const HostProcess&) = delete;
-  HostProcess& operator=(const HostProcess&) = delete;
-  ~HostProcess() {
-    if (in_ >= 0) close(in_);
-    fclose(out_);
-    waitpid(pid_, nullptr, 0);
-  }
-
-  // Numbers of the next line that it writes; empty when it has died.
-  std::vector<double> ReadLine() {
-    char line[256];
-    std::vector<double> numbers;
-    if (fgets(line, sizeof line, out_) == nullptr) return numbers;
-    std::istringstream text(line);
-    for (double number = 0; text >> number;) numbers.push_back(number);
-    return numbers;
-  }
-  void EndInput() {
-    close(in_);
-    in_ = -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-  int in_ = -1;
-  FILE* out_ = nullptr;
-};
 
 // Any column, copied out of its row.
 using Value = std::variant<std::monostate, int64_t, std::string, std::vector<char>>;
@@ -202,30 +140,7 @@ double InsertAgain(const fs::path& finished, const fs::path& fresh) {
   return spent.count();
 }
 
-double PeakMegabytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind("VmHWM:", 0) == 0) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
-}
-
 }  // namespace
-
-int ServeForImport(const fs::path& data_directory) {
-  auto server = StartHost(data_directory, Today());
-  if (!server.ok()) {
-    std::cerr << server.status().ToString() << "\n";
-    return 1;
-  }
-  const CpuClock cpu;
-  std::cout << (*server)->port() << std::endl;
-  std::cin.get();  // the end of the input: the import is done
-  std::cout << PeakMegabytes() << " " << cpu.Total() << " " << cpu.SpentBy("store-writer")
-            << std::endl;
-  (*server)->Shutdown(absl::Seconds(2));
-  return 0;
-}
 
 absl::StatusOr<v1::ImportReportResponse> ImportFile(
     const std::shared_ptr<grpc::Channel>& connection, const std::string& channel_id,
@@ -263,22 +178,22 @@ absl::Status BenchImport(const Options& options, Figures* figures) {
   const int64_t bytes = WriteReturnsReport(file, shape);
   const fs::path data = workspace.path() / "host";
   double seconds = 0;
-  std::vector<double> cost;
+  ChildHost::Spent cost;
   v1::ImportReportResponse response;
   {
-    HostProcess process(data);
-    const std::vector<double> port = process.ReadLine();
-    if (port.empty()) return absl::InternalError("the host of the import did not start");
-    const auto connection = Connect(Cat("127.0.0.1:", static_cast<int>(port[0])), 1).front();
+    ChildHost process(data, Today());
+    auto address = process.AwaitAddress();
+    if (!address.ok()) return address.status();
+    const auto connection = Connect(*address, 1).front();
     if (absl::Status s = BindChannel(connection, "us", "amazon-reports"); !s.ok()) return s;
     const auto begin = std::chrono::steady_clock::now();
     auto imported = ImportFile(connection, "us", file);
     seconds = Seconds(std::chrono::steady_clock::now() - begin).count();
     if (!imported.ok()) return imported.status();
     response = *std::move(imported);
-    process.EndInput();
-    cost = process.ReadLine();
-    if (cost.size() < 3) return absl::InternalError("the host of the import died");
+    auto spent = process.Stop();
+    if (!spent.ok()) return spent.status();
+    cost = *spent;
   }
   int64_t created = 0;
   for (const v1::ImportCount& count : response.counts()) created += count.created();
@@ -297,14 +212,14 @@ absl::Status BenchImport(const Options& options, Figures* figures) {
       "  ratio      %8.3f\n"
       "  %d created, %d rows skipped, %d problems. CPU of the host %.1f s, of which its "
       "writer %.1f s (%.1f us a row).\n",
-      shape.rows, bytes / shape.rows, seconds, rows / seconds, cost[0], reference, rows / reference,
-      reference / seconds, created, response.skipped_count(), response.problem_count(), cost[1],
-      cost[2], 1e6 * cost[2] / rows);
+      shape.rows, bytes / shape.rows, seconds, rows / seconds, cost.peak_megabytes, reference,
+      rows / reference, reference / seconds, created, response.skipped_count(),
+      response.problem_count(), cost.cpu, cost.writer, 1e6 * cost.writer / rows);
   figures->Set("import_vs_sqlite", reference / seconds);
-  figures->Set("import_peak_mb", cost[0]);
+  figures->Set("import_peak_mb", cost.peak_megabytes);
   figures->Set("import_rows_per_s", rows / seconds);
   figures->Set("import_reference_rows_per_s", rows / reference);
-  figures->Set("import_writer_share", cost[2] / seconds);
+  figures->Set("import_writer_share", cost.writer / seconds);
   return absl::OkStatus();
 }
 

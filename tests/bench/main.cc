@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench.h"
+#include "tests/bench/child_host.h"
 
 namespace aftersales::bench {
 namespace {
@@ -26,6 +27,9 @@ constexpr Part kParts[] = {
     {"d", "one call into a plugin", BenchPluginCall},
     {"e", "tracking verdicts", BenchTracking},
     {"f", "queue and dashboard with many orders", BenchScale},
+    {"g", "whole lifecycles of returns, and their size on disk", BenchLifecycles},
+    {"h", "refund quotes in this process", BenchQuotes},
+    {"i", "restart after a kill with many returns", BenchRestart},
 };
 
 struct Target {
@@ -43,6 +47,10 @@ constexpr Target kTargets[] = {
     {"tracking_per_s", ">= 3 million", true, 3e6},
     {"queue_1e6_vs_1e4", "<= 1.5", false, 1.5},
     {"dashboard_1e6_vs_1e4", "<= 1.5", false, 1.5},
+    {"lifecycles_per_s_64", ">= 1500", true, 1500},
+    {"quotes_per_s", ">= 100000", true, 1e5},
+    {"restart_s_1e6", "< 1", false, 1},
+    {"bytes_per_return", "<= 4096", false, 4096},
 };
 
 void PrintSummary(const Figures& figures) {
@@ -68,7 +76,6 @@ int Main(int argc, char** argv) {
   Options options;
   options.directory = std::filesystem::temp_directory_path();
   std::string json;
-  std::string serve;
   std::vector<std::string> only;
   app.add_option("--json", json, "write the figures to this file, as one flat object");
   app.add_option("--dir", options.directory, "where databases are made; must be on a disk")
@@ -81,10 +88,11 @@ int Main(int argc, char** argv) {
     parts += std::string("\n  ") + part.name + "  " + part.what;
   }
   app.add_option("--only", only, parts)->delimiter(',')->check(CLI::IsMember(names));
-  app.add_option("--serve-for-import", serve)->group("");  // hidden: this program's own child
+  std::vector<std::string> serve;
+  app.add_option("--serve", serve)->expected(2)->group("");  // hidden: its own child
   CLI11_PARSE(app, argc, argv);
   spdlog::set_level(spdlog::level::warn);
-  if (!serve.empty()) return ServeForImport(serve);
+  if (!serve.empty()) return ServeAsChild(serve[0], serve[1]);
 #ifndef NDEBUG
   if (!options.quick) std::cerr << "This is not the optimised build: use ./dev bench\n";
 #endif

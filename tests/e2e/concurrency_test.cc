@@ -1,4 +1,5 @@
-// Two at once: decisions on one return, and calls with one request id.
+// Several at once: decisions on one return, refunds of one order, what is taken back while it is
+// used, and calls with one request id.
 #include <atomic>
 #include <barrier>
 #include <future>
@@ -151,33 +152,199 @@ TEST_F(ConcurrencyTest, SameRequestIdAnswersTheSameForEver) {
 }
 
 TEST_F(ConcurrencyTest, DuplicateWhileTheFirstRunsDoesNothingOfItsOwn) {
+  constexpr int kThreads = 20;
   const v1::Order order = Put(OrderOf("us", "113-3300000-0000001", {{"PEN", 5, 5000, 0}}));
   v1::IssueRefundRequest request = Concession(order, "PEN", 1);
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 5; ++round) {
     request.set_request_id("round-" + std::to_string(round));
+    std::barrier line(kThreads);
     std::vector<std::future<Reply<v1::Refund>>> calls;
-    for (int i = 0; i < 16; ++i) {
-      calls.push_back(std::async(std::launch::async,
-                                 [&] { return api().Call(&Refunds::IssueRefund, request); }));
+    for (int i = 0; i < kThreads; ++i) {
+      calls.push_back(std::async(std::launch::async, [&] {
+        line.arrive_and_wait();
+        // Whoever comes while the first runs asks again.
+        while (true) {
+          Reply<v1::Refund> reply = api().Call(&Refunds::IssueRefund, request);
+          if (reply.code() != grpc::StatusCode::ABORTED) return reply;
+          EXPECT_EQ(reply.reason(), "IN_PROGRESS");
+        }
+      }));
     }
-    std::set<std::string> names;
+    std::set<std::string> answers;
     int fresh = 0;
     for (auto& call : calls) {
       const Reply<v1::Refund> reply = call.get();
-      if (reply.ok()) {
-        names.insert(reply->name());
-        fresh += reply.replayed ? 0 : 1;
-      } else {
-        EXPECT_EQ(reply.code(), grpc::StatusCode::ABORTED);
-        EXPECT_EQ(reply.reason(), "IN_PROGRESS");
-      }
+      EXPECT_TRUE(reply.ok()) << reply.status.error_message();
+      answers.insert(reply->SerializeAsString());
+      fresh += reply.replayed ? 0 : 1;
     }
     EXPECT_EQ(fresh, 1);
-    EXPECT_EQ(names.size(), 1u);
+    EXPECT_EQ(answers.size(), 1u);
   }
   v1::ListRefundsRequest list;
   list.set_parent(kSeller);
-  EXPECT_EQ(api().Call(&Refunds::ListRefunds, list)->refunds_size(), 3);
+  const auto refunds = api().Call(&Refunds::ListRefunds, list);
+  EXPECT_EQ(refunds->refunds_size(), 5);
+  for (const v1::Refund& refund : refunds->refunds()) {
+    Await(refund, v1::Refund::STATUS_SUCCEEDED);
+    EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 1);
+  }
+}
+
+TEST_F(ConcurrencyTest, TwentyRefundOneOrderToTheMinorUnit) {
+  // Thirteen units that do not divide the price, and some freight, asked for by twenty.
+  constexpr int kUnits = 13;
+  for (int round = 0; round < 5; ++round) {
+    v1::Order given = OrderOf("us", "113-3500000-000000" + std::to_string(round),
+                              {{"PEN", kUnits, 1000 + round, 101}});
+    *given.mutable_shipping_total() = MoneyOf(599, "USD");
+    *given.mutable_captured_total() = MoneyOf(1000 + round + 101 + 599, "USD");
+    const v1::Order order = Put(given);
+    std::vector<Reply<v1::Refund>> replies(20);
+    std::barrier line(20);
+    std::vector<std::thread> threads;
+    for (Reply<v1::Refund>& reply : replies) {
+      threads.emplace_back([&] {
+        v1::IssueRefundRequest request = Concession(order, "PEN", 1);
+        request.mutable_spec()->mutable_items(0)->set_reason(v1::RETURN_REASON_DEFECTIVE);
+        line.arrive_and_wait();
+        reply = api().Call(&Refunds::IssueRefund, request);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    int accepted = 0;
+    int64_t sum = 0;
+    for (const Reply<v1::Refund>& reply : replies) {
+      if (reply.ok()) {
+        ++accepted;
+        sum += reply->total().minor_units();
+        Await(*reply, v1::Refund::STATUS_SUCCEEDED);
+        EXPECT_EQ(EffectCount("IssueRefund", reply->name()), 1);
+      } else {
+        EXPECT_EQ(reply.reason(), "QUANTITY_EXCEEDS_REFUNDABLE") << reply.status.error_message();
+        EXPECT_EQ(reply.metadata("refundable_units"), "0");
+      }
+    }
+    EXPECT_EQ(accepted, kUnits);
+    EXPECT_EQ(sum, order.captured_total().minor_units());
+  }
+}
+
+TEST_F(ConcurrencyTest, OneOfApprovingAndTakingBackARefundWins) {
+  constexpr int kRepetitions = 300;
+  const Api olga = ApiAs("operator:olga");
+  v1::BatchUpsertOrdersRequest batch;
+  batch.set_parent(kSeller);
+  for (int i = 0; i < kRepetitions; ++i) {
+    *batch.add_orders() =
+        OrderOf("us", "113-3600000-" + std::to_string(1000000 + i), {{"TV", 1, 60000, 0}});
+  }
+  const auto stored = api().Call(&Orders::BatchUpsertOrders, batch);
+  ASSERT_TRUE(stored.ok()) << stored.status.error_message();
+  std::vector<v1::Refund> refunds;
+  for (const v1::OrderResult& result : stored->results()) {
+    const auto asked = olga.Call(&Refunds::IssueRefund, Concession(result.order(), "TV", 1));
+    ASSERT_TRUE(asked.ok()) << asked.status.error_message();
+    ASSERT_EQ(asked->status(), v1::Refund::STATUS_PENDING_APPROVAL);
+    refunds.push_back(*asked);
+  }
+  std::vector<Reply<v1::Refund>> approvals(kRepetitions), takings(kRepetitions);
+  std::barrier line(2);
+  const Api mia = ApiAs("manager:mia");
+  std::thread approving([&] {
+    for (int i = 0; i < kRepetitions; ++i) {
+      v1::ApproveRefundRequest request;
+      request.set_name(refunds[i].name());
+      request.set_etag(refunds[i].etag());
+      line.arrive_and_wait();
+      approvals[i] = mia.Call(&Refunds::ApproveRefund, request);
+    }
+  });
+  std::thread taking_back([&] {
+    for (int i = 0; i < kRepetitions; ++i) {
+      v1::CancelRefundRequest request;
+      request.set_name(refunds[i].name());
+      request.set_etag(refunds[i].etag());
+      request.set_reason("asked twice");
+      line.arrive_and_wait();
+      takings[i] = olga.Call(&Refunds::CancelRefund, request);
+    }
+  });
+  approving.join();
+  taking_back.join();
+  size_t paid = 0;
+  for (int i = 0; i < kRepetitions; ++i) {
+    ASSERT_NE(approvals[i].ok(), takings[i].ok()) << i;
+    const bool won = approvals[i].ok();
+    ASSERT_EQ((won ? takings[i] : approvals[i]).reason(), "VERSION_CONFLICT") << i;
+    paid += won ? 1 : 0;
+    Await(refunds[i], won ? v1::Refund::STATUS_SUCCEEDED : v1::Refund::STATUS_CANCELLED);
+    ASSERT_EQ(EffectCount("IssueRefund", refunds[i].name()), won ? 1 : 0) << i;
+  }
+  EXPECT_EQ(Log("fake-market", "effects.log", "IssueRefund ").size(), paid);
+}
+
+TEST_F(ConcurrencyTest, LabelThatIsScannedWhileItIsTakenBack) {
+  constexpr int kRepetitions = 200;
+  const Api other = ApiAs("manager:mia");
+  int refused = 0;
+  for (int i = 0; i < kRepetitions; ++i) {
+    const v1::Return state = Approve(Create(
+        Put(OrderOf("us", "113-3700000-" + std::to_string(1000000 + i), {{"LAMP", 1, 2999, 247}})),
+        v1::RETURN_REASON_DEFECTIVE));
+    v1::IssueReturnLabelRequest ask;
+    ask.set_name(state.name());
+    ASSERT_TRUE(api().Call(&Returns::IssueReturnLabel, ask).ok());
+    const v1::Return labelled = AwaitThat(state, [](const v1::Return& now) {
+      return now.labels_size() == 1 && now.labels(0).state() == v1::ReturnLabel::STATE_ISSUED;
+    });
+    v1::RecordFactsRequest scan;
+    scan.set_parent(kSeller);
+    v1::Event* fact = scan.add_facts();
+    fact->set_subject(state.name());
+    fact->set_external_id("scan-1");
+    *fact->mutable_occurred_at() = Stamp(clock().Now());
+    fact->mutable_return_scanned()->set_milestone(v1::TrackingEvent::MILESTONE_IN_TRANSIT);
+    fact->mutable_return_scanned()->set_tracking_number(labelled.labels(0).tracking_number());
+    v1::VoidReturnLabelRequest take_back;
+    take_back.set_name(state.name());
+    take_back.set_reason("wrong address");
+    Reply<v1::Return> taken;
+    std::barrier line(2);
+    std::thread scanning([&] {
+      line.arrive_and_wait();
+      const auto recorded = other.Call(&Facts::RecordFacts, scan);
+      ASSERT_TRUE(recorded.ok()) << recorded.status.error_message();
+      EXPECT_EQ(recorded->results(0).outcome(), v1::FactResult::OUTCOME_RECORDED);
+    });
+    line.arrive_and_wait();
+    taken = api().Call(&Returns::VoidReturnLabel, take_back);
+    scanning.join();
+    // The parcel is on its way whatever was asked of the carrier, and its label is used and paid.
+    if (!taken.ok()) {
+      ++refused;
+      ASSERT_EQ(taken.reason(), "LABEL_USED");
+    }
+    const v1::Return now = Get(state);
+    ASSERT_EQ(now.status(), v1::Return::STATUS_IN_TRANSIT) << now.DebugString();
+    ASSERT_EQ(now.labels_size(), 1);
+    ASSERT_EQ(v1::ReturnLabel::State_Name(now.labels(0).state()), "STATE_USED");
+    int64_t cost = 0;
+    for (const v1::LedgerEntry& entry : now.ledger()) cost += entry.amount().minor_units();
+    ASSERT_EQ(cost, -610) << now.DebugString();
+    ASSERT_LE(EffectCount("VoidLabel", state.name(), "fake-carrier"), taken.ok() ? 1 : 0);
+  }
+  RecordProperty("refused", refused);
+  // What the carrier answers later changes nothing: the label stays used.
+  absl::SleepFor(absl::Milliseconds(200));
+  v1::ListReturnsRequest list;
+  list.set_parent(kSeller);
+  list.set_page_size(1000);
+  const auto all = api().Call(&Returns::ListReturns, list);
+  ASSERT_EQ(all->returns_size(), kRepetitions);
+  for (const v1::Return& state : all->returns()) {
+    ASSERT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_USED) << state.DebugString();
+  }
 }
 
 TEST_F(ConcurrencyTest, RefusedCallMayBeRepeatedWithItsRequestId) {

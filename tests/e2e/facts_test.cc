@@ -5,6 +5,7 @@
 
 #include "core/domain/calendar.h"
 #include "tests/e2e/test_host.h"
+#include "tests/support/for_all.h"
 
 namespace aftersales::e2e {
 namespace {
@@ -160,6 +161,133 @@ TEST_F(FactsTest, EveryOrderOfSixFactsGivesTheSameReturn) {
         << testing::PrintToString(happened);
     EXPECT_EQ(happened.size(), 8u);
   }
+}
+
+using testing_util::ForAll;
+using testing_util::Random;
+
+// One of those that may come from outside, with an id of its own. Few instants, so that many fall
+// on the same one.
+v1::Event AnyFact(Random& random, int number) {
+  v1::Event fact;
+  fact.set_external_id("fact-" + std::to_string(number));
+  *fact.mutable_occurred_at() =
+      Stamp(At("2026-03-02T10:00:00Z") + absl::Hours(6) * random.Int(0, 9));
+  const int units = random.Int(1, 3);
+  switch (random.Int(0, 8)) {
+    case 0:
+    case 1:
+      fact.mutable_return_scanned()->set_milestone(
+          static_cast<v1::TrackingEvent::Milestone>(random.Int(1, 8)));
+      break;
+    case 2:
+    case 3: {
+      v1::Receipt* receipt = fact.mutable_units_received()->mutable_receipt();
+      receipt->set_receipt_id("receipt-" + std::to_string(random.Int(0, 2)));
+      receipt->add_lines()->set_line_id("LAMP");
+      receipt->mutable_lines(0)->set_quantity(units);
+      break;
+    }
+    case 4: {
+      v1::Inspection* inspection = fact.mutable_units_inspected()->mutable_inspection();
+      inspection->set_inspection_id("inspection-" + std::to_string(random.Int(0, 2)));
+      inspection->set_line_id("LAMP");
+      inspection->set_quantity(units);
+      inspection->set_condition(static_cast<v1::Condition>(random.Int(1, 9)));
+      break;
+    }
+    case 5:
+    case 6: {
+      v1::ReturnRefunded* refunded = fact.mutable_return_refunded();
+      *refunded->mutable_amount() = MoneyOf(random.Between(1, 3000), "USD");
+      refunded->add_items()->set_line_id("LAMP");
+      refunded->mutable_items(0)->set_quantity(units);
+      break;
+    }
+    case 7:
+      fact.mutable_return_closed_short()->set_reason("ONE_NOT_RETURNED");
+      break;
+    default: {
+      v1::ReturnReported* reported = fact.mutable_return_reported();
+      reported->set_status(static_cast<v1::Return::Status>(random.Int(1, 13)));
+      v1::ReturnItem* item = reported->mutable_snapshot()->add_items();
+      item->set_sku("LAMP");
+      item->set_quantity_requested(3);
+      break;
+    }
+  }
+  return fact;
+}
+
+// The same facts of several returns, each time in another order, some twice, in calls of any size.
+TEST_F(FactsTest, TheSameFactsInAnyOrderTwiceAndInBatchesGiveTheSameReturn) {
+  constexpr int kReturns = 3;
+  int made = 0;
+  clock().Set(At("2026-03-05T14:00:00Z"));
+  ForAll(100, [&](Random& random) {
+    std::vector<v1::Event> facts;
+    int units = 0;
+    for (int number = 0; number < 12; ++number) {
+      facts.push_back(AnyFact(random, number));
+      if (!facts.back().has_return_refunded()) continue;
+      units += facts.back().return_refunded().items(0).quantity();
+    }
+    v1::Return first;
+    for (int copy = 0; copy < kReturns; ++copy) {
+      const v1::Order order = Put(OrderOf("us", "113-2200000-" + std::to_string(1000000 + made++),
+                                          {{"LAMP", 3, 8997, 742}}));
+      v1::CreateReturnRequest create = ReturnRequest(order, v1::RETURN_REASON_ARRIVED_DAMAGED, 3);
+      *create.mutable_return_resource()->mutable_requested_at() = Stamp(At("2026-03-02T09:00:00Z"));
+      const auto created = api().Call(&Returns::CreateReturn, create);
+      ASSERT_TRUE(created.ok()) << created.status.error_message();
+      const v1::Return state = *created;
+      std::vector<v1::Event> arriving;
+      for (const v1::Event& fact : facts) {
+        for (int times = random.OneIn(3) ? 2 : 1; times > 0; --times) {
+          v1::Event& sent = arriving.emplace_back(fact);
+          sent.set_subject(state.name());
+          if (sent.has_return_refunded()) {
+            // The marketplace's ids are unique in a channel.
+            sent.mutable_return_refunded()->set_external_refund_id(state.name() +
+                                                                   fact.external_id());
+          }
+        }
+      }
+      random.Shuffle(&arriving);
+      v1::RecordFactsRequest request;
+      request.set_parent(kSeller);
+      int recorded = 0;
+      int duplicates = 0;
+      for (size_t i = 0; i < arriving.size(); ++i) {
+        *request.add_facts() = arriving[i];
+        if (i + 1 < arriving.size() && random.OneIn(2)) continue;
+        const auto answer = api().Call(&Facts::RecordFacts, request);
+        ASSERT_TRUE(answer.ok()) << answer.status.error_message();
+        for (const v1::FactResult& result : answer->results()) {
+          ASSERT_NE(result.outcome(), v1::FactResult::OUTCOME_INVALID) << result.message();
+          ++(result.outcome() == v1::FactResult::OUTCOME_RECORDED ? recorded : duplicates);
+        }
+        request.clear_facts();
+      }
+      ASSERT_EQ(recorded, 12);
+      ASSERT_EQ(duplicates, static_cast<int>(arriving.size()) - 12);
+      const v1::Return now = Get(state);
+      ASSERT_EQ(now.items(0).quantity_refunded(), units) << now.DebugString();
+      if (copy == 0) {
+        first = now;
+        continue;
+      }
+      std::string said;
+      for (const v1::Event& fact : facts) said += fact.ShortDebugString() + "\n";
+      ASSERT_EQ(Bare(now).DebugString(), Bare(first).DebugString()) << said;
+    }
+  });
+  const v1::VerifyAuditResponse audit = [&] {
+    v1::VerifyAuditRequest verify;
+    verify.set_parent(kSeller);
+    return *api().Call(&Audits::VerifyAudit, verify);
+  }();
+  EXPECT_TRUE(audit.intact()) << audit.message();
 }
 
 TEST_F(FactsTest, RepeatedFactIsStoredOnceAlsoAfterARestart) {
