@@ -22,7 +22,7 @@ namespace {
 constexpr size_t kBatch = 500;  // lines in one transaction
 constexpr int kProblemsKept = 1000;
 constexpr int64_t kRowsMax = 1'000'000;
-constexpr size_t kIdDigits = 32;
+constexpr size_t kIdDigits = 20;  // of a hash: 80 bits, short enough for a table
 
 std::string Sha256(std::string_view text) {
   std::string hash(SHA256_DIGEST_LENGTH, '\0');
