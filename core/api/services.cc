@@ -13,6 +13,7 @@ Services::Services(engine::Engine& engine) {
   services_.push_back(MakePluginService(engine));
   services_.push_back(MakeFactService(engine));
   services_.push_back(MakeAuditService(engine));
+  services_.push_back(MakeReconcileService(engine));
   services_.push_back(MakePolicyService(engine));
   services_.push_back(MakeCostService(engine));
   std::function<void()> drain;

@@ -36,6 +36,7 @@ std::unique_ptr<grpc::Service> MakeMetricsService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakePluginService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeFactService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeAuditService(engine::Engine& engine);
+std::unique_ptr<grpc::Service> MakeReconcileService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakePolicyService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeCostService(engine::Engine& engine);
 // `drain` is set to what ends its streams.

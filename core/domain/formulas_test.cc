@@ -544,16 +544,28 @@ bool FeesAndCosts(const Example& e, Results* results) {
     return true;
   }
   if (Has(e.in, {"bank", "ledger"})) {
-    const auto lines = [](const Json& rows) {
-      std::vector<StatementLine> read;
-      for (const Json& row : rows) read.push_back({row[0], row[1]});
-      return read;
+    const auto movements = [](const Json& rows) {
+      std::vector<v1::Movement> list;
+      for (const Json& row : rows) {
+        list.emplace_back().set_reference(row[0]);
+        *list.back().mutable_amount() = money::Make(row[1], "USD");
+      }
+      return list;
     };
-    const Reconciliation found = Reconcile(lines(e.in["bank"]), lines(e.in["ledger"]));
-    results->Set("matched", found.matched);
-    results->Set("missing_in_bank", found.missing_in_bank);
-    results->Set("unexplained_in_bank", found.unexplained_in_bank);
-    results->Set("difference", found.difference);
+    const std::vector<v1::Movement> bank = movements(e.in["bank"]);
+    const std::vector<v1::Movement> ledger = movements(e.in["ledger"]);
+    const Matching matching = MatchMovements(ledger, bank);
+    std::vector<std::string> matched, missing, unexplained;
+    for (const auto& [expected, line] : matching.matched) {
+      EXPECT_EQ(ledger[expected].reference(), bank[line].reference());
+      matched.push_back(bank[line].reference());
+    }
+    for (const size_t i : matching.missing) missing.push_back(ledger[i].reference());
+    for (const size_t i : matching.unexplained) unexplained.push_back(bank[i].reference());
+    results->Set("matched", matched);
+    results->Set("missing_in_bank", missing);
+    results->Set("unexplained_in_bank", unexplained);
+    results->Set("difference", Differences(ledger, bank).at(0).minor_units());
     return true;
   }
   if (Has(e.in, {"shipped", "returned_by_month", "threshold_bp", "fee"})) {

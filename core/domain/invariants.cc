@@ -37,7 +37,10 @@ constexpr std::pair<R::Status, R::Status> kRefundMoves[] = {
     {R::STATUS_FAILED, R::STATUS_SUBMITTED},
     {R::STATUS_FAILED, R::STATUS_SUCCEEDED},
     {R::STATUS_FAILED, R::STATUS_CANCELLED},
+    {R::STATUS_SUCCEEDED, R::STATUS_RECONCILED},
     {R::STATUS_SUCCEEDED, R::STATUS_REVERSED},
+    {R::STATUS_RECONCILED, R::STATUS_SUCCEEDED},  // it was another line
+    {R::STATUS_RECONCILED, R::STATUS_REVERSED},
 };
 
 class Broken {

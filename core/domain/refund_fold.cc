@@ -9,8 +9,25 @@ namespace aftersales {
 namespace {
 
 bool IsFinal(v1::Refund::Status status) {
-  return status == v1::Refund::STATUS_SUCCEEDED || status == v1::Refund::STATUS_CANCELLED ||
+  return IsPaid(status) || status == v1::Refund::STATUS_CANCELLED ||
          status == v1::Refund::STATUS_REVERSED;
+}
+
+// What a statement says that is not what was paid.
+void Mismatched(const v1::Event& fact, v1::Refund* state) {
+  const v1::RefundMismatched& body = fact.refund_mismatched();
+  const v1::Money& paid = state->has_paid_amount() ? state->paid_amount() : state->total();
+  const std::string message =
+      Cat(money::Format(paid), " was paid, but the statement shows ", money::Format(body.shown()),
+          " (", body.bank_line().substr(body.bank_line().rfind('/') + 1),
+          "); ask the marketplace or the bank, and record what was paid.");
+  for (const v1::Finding& known : state->findings()) {
+    if (known.kind() == v1::Finding::KIND_AMOUNT_MISMATCH && known.message() == message) return;
+  }
+  v1::Finding* finding = state->add_findings();
+  finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
+  *finding->mutable_found_at() = fact.occurred_at();
+  finding->set_message(message);
 }
 
 // Whether it may be decided on: it is new, waits for an approval, or failed and is tried again.
@@ -55,6 +72,10 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
 
 }  // namespace
 
+bool IsPaid(v1::Refund::Status status) {
+  return status == v1::Refund::STATUS_SUCCEEDED || status == v1::Refund::STATUS_RECONCILED;
+}
+
 bool PaidAsAsked(const v1::Refund& refund) {
   return !refund.has_paid_amount() ||
          (refund.paid_amount().minor_units() == refund.total().minor_units() &&
@@ -79,7 +100,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       }
       return;
     case v1::Event::kRefundReversed:
-      if (state->status() != v1::Refund::STATUS_SUCCEEDED) return;
+      if (!IsPaid(state->status())) return;
       state->set_status(v1::Refund::STATUS_REVERSED);
       state->set_reversal_reason(fact.refund_reversed().reason());
       *state->mutable_reversed_at() = fact.occurred_at();
@@ -91,6 +112,22 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       *finding->mutable_found_at() = fact.occurred_at();
       return;
     }
+    case v1::Event::kRefundReconciled:
+      // Of one that came back the statement may show the payment all the same.
+      if (!IsPaid(state->status()) && state->status() != v1::Refund::STATUS_REVERSED) return;
+      if (IsPaid(state->status())) state->set_status(v1::Refund::STATUS_RECONCILED);
+      state->set_bank_line(fact.refund_reconciled().bank_line());
+      *state->mutable_reconciled_at() = fact.occurred_at();
+      return;
+    case v1::Event::kRefundUnreconciled:
+      if (state->bank_line() != fact.refund_unreconciled().bank_line()) return;
+      if (IsPaid(state->status())) state->set_status(v1::Refund::STATUS_SUCCEEDED);
+      state->clear_bank_line();
+      state->clear_reconciled_at();
+      return;
+    case v1::Event::kRefundMismatched:
+      Mismatched(fact, state);
+      return;
     case v1::Event::kRefundSucceeded:
       // A proof of payment overturns a failure and an unknown outcome, but nothing final.
       if (!IsFinal(state->status())) Succeed(fact, state);
@@ -144,6 +181,7 @@ bool HoldsMoney(v1::Refund::Status status) {
     case v1::Refund::STATUS_SUBMITTED:
     case v1::Refund::STATUS_UNKNOWN:
     case v1::Refund::STATUS_SUCCEEDED:
+    case v1::Refund::STATUS_RECONCILED:
       return true;
     default:
       return false;

@@ -8,13 +8,17 @@
 
 namespace aftersales {
 
-// Applies one fact. CANCELLED and REVERSED are final, SUCCEEDED but for its reversal; FAILED can
+// Applies one fact. CANCELLED and REVERSED are final, SUCCEEDED but for its reversal and for the
+// statement that shows it (RECONCILED); FAILED can
 // still be overturned by a proof that it was paid, or tried again; UNKNOWN is settled either way.
 void ApplyRefundFact(const v1::Event& fact, v1::Refund* state);
 
 // Whether its amount is spent or reserved: PENDING_APPROVAL, APPROVED, SUBMITTED, UNKNOWN,
-// SUCCEEDED.
+// SUCCEEDED, RECONCILED.
 bool HoldsMoney(v1::Refund::Status status);
+
+// Whether the buyer has the money: SUCCEEDED, RECONCILED.
+bool IsPaid(v1::Refund::Status status);
 
 // Whether what was paid, if anything was, is the total.
 bool PaidAsAsked(const v1::Refund& refund);

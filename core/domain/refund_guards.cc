@@ -4,6 +4,7 @@
 
 #include "core/domain/card_number.h"
 #include "core/domain/money.h"
+#include "core/domain/refund_fold.h"
 #include "core/domain/return_items.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -93,7 +94,7 @@ absl::Status CheckReverseRefund(const v1::Refund& state, v1::Role role, std::str
     return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
                   "that money came back is for a manager or the platform to say");
   }
-  if (state.status() != v1::Refund::STATUS_SUCCEEDED) {
+  if (!IsPaid(state.status())) {
     return InvalidState(state, "only one that was paid can come back");
   }
   if (absl::Status s = CheckReason(reason); !s.ok()) return s;

@@ -13,6 +13,7 @@
 #include "aftersales/v1/fact_service.pb.h"
 #include "aftersales/v1/order_service.pb.h"
 #include "aftersales/v1/policy_service.pb.h"
+#include "aftersales/v1/reconcile_service.pb.h"
 #include "aftersales/v1/refund_service.pb.h"
 #include "aftersales/v1/return_service.pb.h"
 #include "aftersales/v1/shipment_service.pb.h"
@@ -107,6 +108,12 @@ absl::StatusOr<v1::Refund> RecordRefundFact(Command& c, store::RefundRecord reco
 // A refund that was paid elsewhere and is reported to us. Answers false if it is known already.
 absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_name,
                                          const v1::Event& fact);
+
+// reconcile_commands.cc
+absl::StatusOr<v1::ReconcileResponse> Reconcile(Command& c, const v1::ReconcileRequest& request);
+absl::StatusOr<v1::BankLine> MatchLine(Command& c, const v1::MatchLineRequest& request);
+absl::StatusOr<v1::BankLine> UnmatchLine(Command& c, const v1::UnmatchLineRequest& request);
+absl::StatusOr<v1::BankLine> IgnoreLine(Command& c, const v1::IgnoreLineRequest& request);
 
 // fact_commands.cc
 absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,

@@ -2,6 +2,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/costs.h"
 #include "core/domain/money.h"
+#include "core/domain/refund_fold.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_options.h"
 #include "core/engine/commands.h"
@@ -68,8 +69,7 @@ absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::stri
     order = store.FindOrder(seller, order_id);
     paid = store.RefundsOfOrder(seller, order_id);
     std::erase_if(paid, [&](const v1::Refund& refund) {
-      return refund.return_name() != record->state().name() ||
-             refund.status() != v1::Refund::STATUS_SUCCEEDED;
+      return refund.return_name() != record->state().name() || !IsPaid(refund.status());
     });
   }
   const v1::Return state = WithInputs(store, seller, *record, *channel, order ? &*order : nullptr);

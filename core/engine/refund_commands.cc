@@ -115,9 +115,8 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     }
   }
 
-  const bool paid_now =
-      before != v1::Refund::STATUS_SUCCEEDED && state->status() == v1::Refund::STATUS_SUCCEEDED;
-  if (before == v1::Refund::STATUS_SUCCEEDED && state->status() == v1::Refund::STATUS_REVERSED &&
+  const bool paid_now = !IsPaid(before) && IsPaid(state->status());
+  if (IsPaid(before) && state->status() == v1::Refund::STATUS_REVERSED &&
       !state->return_name().empty()) {
     auto editor = ReturnEditor::Open(c, state->return_name());
     if (!editor.ok()) return editor.status();

@@ -23,6 +23,7 @@
 #include "aftersales/v1/channel.pb.h"
 #include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/order.pb.h"
+#include "aftersales/v1/reconcile.pb.h"
 #include "aftersales/v1/refund.pb.h"
 #include "aftersales/v1/return.pb.h"
 #include "aftersales/v1/seller.pb.h"
@@ -59,6 +60,13 @@ struct RefundFilter {
 struct ShipmentFilter {
   std::string channel, order_external_id, tracking_number;
   std::optional<v1::TrackingVerdict::Validity> validity;
+};
+
+// Which lines of statements to list. Empty fields do not restrict.
+struct BankLineFilter {
+  std::string reference, settlement;
+  std::optional<v1::BankLine::State> state;
+  std::optional<v1::BankLine::Source> source;
 };
 
 // One open deadline of a person, with the body of the resource that it is on.
@@ -178,6 +186,36 @@ class Reader {
   virtual std::vector<v1::Refund> ListRefunds(std::string_view seller, const RefundFilter& filter,
                                               std::string_view after_id, int limit) = 0;
 
+  // Refunds that were paid on these UTC days, both included; oldest first.
+  virtual std::vector<v1::Refund> RefundsPaidOn(std::string_view seller, int32_t first_day,
+                                                int32_t last_day, int limit) = 0;
+  // Refunds of all channels with that id at their marketplace.
+  virtual std::vector<v1::Refund> RefundsByReference(std::string_view seller,
+                                                     std::string_view reference) = 0;
+
+  virtual std::optional<v1::BankLine> FindBankLine(std::string_view seller,
+                                                   std::string_view id) = 0;
+  virtual std::vector<v1::BankLine> BankLinesByReference(std::string_view seller,
+                                                         std::string_view reference) = 0;
+  // Booked on these days, both included; oldest first.
+  virtual std::vector<v1::BankLine> BankLinesOn(std::string_view seller, int32_t first_day,
+                                                int32_t last_day, int limit) = 0;
+  // Newest booking first, strictly after the position (day, id).
+  virtual std::vector<v1::BankLine> ListBankLines(
+      std::string_view seller, const BankLineFilter& filter,
+      std::optional<std::pair<int64_t, std::string>> after, int limit) = 0;
+  // The line that a refund or payout is matched to, as in BankLine.matches. Empty for none.
+  virtual std::string LineMatchedTo(std::string_view seller, std::string_view match) = 0;
+  virtual std::optional<v1::Payout> FindPayout(std::string_view seller, std::string_view id) = 0;
+  virtual std::vector<v1::Payout> PayoutsBySettlement(std::string_view seller,
+                                                      std::string_view settlement) = 0;
+  virtual std::vector<v1::Payout> PayoutsOn(std::string_view seller, int32_t first_day,
+                                            int32_t last_day, int limit) = 0;
+  // Latest day first.
+  virtual std::vector<v1::Payout> ListPayouts(std::string_view seller,
+                                              std::optional<std::pair<int64_t, std::string>> after,
+                                              int limit) = 0;
+
   virtual std::optional<v1::Shipment> FindShipment(std::string_view seller,
                                                    std::string_view id) = 0;
   virtual std::vector<v1::Shipment> ShipmentsOfOrder(std::string_view seller,
@@ -236,6 +274,11 @@ class Transaction : public Reader {
                            bool created) = 0;
   // Names and stores an event; answers its sequence.
   virtual int64_t AppendEvent(std::string_view seller, v1::Event* event) = 0;
+  virtual void PutBankLine(const v1::BankLine& line, bool created) = 0;
+  virtual void PutPayout(const v1::Payout& payout, bool created) = 0;
+  virtual void PutMatch(std::string_view seller, std::string_view match,
+                        std::string_view line_id) = 0;
+  virtual void RemoveMatch(std::string_view seller, std::string_view match) = 0;
   // Added up over the batch and written once.
   virtual void AddCounter(std::string_view seller, const CounterKey& key, int64_t amount) = 0;
   virtual void PutAnswer(std::string_view seller, std::string_view request_id,

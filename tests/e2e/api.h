@@ -22,6 +22,7 @@
 #include "aftersales/v1/plugin_service.grpc.pb.h"
 #include "aftersales/v1/policy_service.grpc.pb.h"
 #include "aftersales/v1/queue_service.grpc.pb.h"
+#include "aftersales/v1/reconcile_service.grpc.pb.h"
 #include "aftersales/v1/refund_service.grpc.pb.h"
 #include "aftersales/v1/return_service.grpc.pb.h"
 #include "aftersales/v1/shipment_service.grpc.pb.h"
@@ -38,6 +39,7 @@ using Orders = v1::OrderService::Stub;
 using Plugins = v1::PluginService::Stub;
 using Policies = v1::PolicyService::Stub;
 using Queue = v1::QueueService::Stub;
+using Reconciles = v1::ReconcileService::Stub;
 using Refunds = v1::RefundService::Stub;
 using Returns = v1::ReturnService::Stub;
 using Shipments = v1::ShipmentService::Stub;
@@ -108,11 +110,11 @@ class Api {
   std::string actor_;
   bool wait_for_connection_ = false;
   std::shared_ptr<grpc::Channel> channel_;
-  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Costs>,
-             std::unique_ptr<Events>, std::unique_ptr<Facts>, std::unique_ptr<Metrics>,
-             std::unique_ptr<Orders>, std::unique_ptr<Plugins>, std::unique_ptr<Policies>,
-             std::unique_ptr<Queue>, std::unique_ptr<Refunds>, std::unique_ptr<Returns>,
-             std::unique_ptr<Shipments>>
+  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Reconciles>,
+             std::unique_ptr<Costs>, std::unique_ptr<Events>, std::unique_ptr<Facts>,
+             std::unique_ptr<Metrics>, std::unique_ptr<Orders>, std::unique_ptr<Plugins>,
+             std::unique_ptr<Policies>, std::unique_ptr<Queue>, std::unique_ptr<Refunds>,
+             std::unique_ptr<Returns>, std::unique_ptr<Shipments>>
       stubs_;
 };
 

@@ -50,6 +50,7 @@ int RunProgram(std::vector<std::string> arguments, const Terminal& terminal) {
   AddCosts(app, commands);
   AddPolicy(app, commands);
   AddAudit(app, commands);
+  AddReconcile(app, commands);
   AddWatch(app, commands);
 
   try {

@@ -147,6 +147,7 @@ void PrintManualAction(const Terminal& terminal, const v1::ManualAction& action)
 Style StyleOf(v1::Refund::Status status) {
   switch (status) {
     case v1::Refund::STATUS_SUCCEEDED:
+    case v1::Refund::STATUS_RECONCILED:
       return Style::kGood;
     case v1::Refund::STATUS_FAILED:
     case v1::Refund::STATUS_UNKNOWN:

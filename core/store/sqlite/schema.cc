@@ -100,10 +100,12 @@ CREATE TABLE refunds (
   status INTEGER NOT NULL,
   due_at INTEGER,
   due_kind INTEGER,
+  paid_day INTEGER,
   body BLOB NOT NULL,
   PRIMARY KEY (seller, id)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX refunds_external ON refunds (seller, channel, external_id)
+CREATE INDEX refunds_paid ON refunds (seller, paid_day, id) WHERE paid_day IS NOT NULL;
+CREATE UNIQUE INDEX refunds_external ON refunds (seller, external_id, channel)
   WHERE external_id <> '';
 CREATE INDEX refunds_order ON refunds (seller, order_id, id);
 CREATE INDEX refunds_return ON refunds (seller, return_id, id) WHERE return_id <> '';
@@ -179,6 +181,42 @@ CREATE TABLE feed_cursors (
   seq INTEGER NOT NULL,
   PRIMARY KEY (seller, plugin)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bank_lines (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  source INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  booked_day INTEGER NOT NULL,
+  reference TEXT NOT NULL,
+  settlement TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bank_lines_day ON bank_lines (seller, booked_day, id);
+CREATE INDEX bank_lines_state ON bank_lines (seller, state, booked_day, id);
+CREATE INDEX bank_lines_reference ON bank_lines (seller, reference, booked_day, id)
+  WHERE reference <> '';
+CREATE INDEX bank_lines_settlement ON bank_lines (seller, settlement, booked_day, id)
+  WHERE settlement <> '';
+
+CREATE TABLE bank_matches (
+  seller TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  line TEXT NOT NULL,
+  PRIMARY KEY (seller, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE payouts (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  settlement TEXT NOT NULL,
+  latest_day INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX payouts_day ON payouts (seller, latest_day, id);
+CREATE INDEX payouts_settlement ON payouts (seller, settlement);
 
 INSERT INTO meta VALUES ('secret', randomblob(32));
 )sql",

@@ -518,11 +518,17 @@ void Session::PutRefund(const RefundRecord& record, bool created) {
     kind = v1::Deadline::KIND_REFUND_APPROVAL;
   }
   if (kind) due = calendar::ToMicros(refund.due_at());
+  std::optional<int64_t> paid_day;
+  if (refund.has_succeeded_at()) {
+    paid_day = calendar::DayNumber(
+        calendar::LocalDay(calendar::FromProto(refund.succeeded_at()), absl::UTCTimeZone()));
+  }
   db_.Prepare(created ? "INSERT INTO refunds (channel, external_id, order_id, return_id, status, "
-                        "due_at, due_kind, body, seller, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                        "due_at, due_kind, paid_day, body, seller, id) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                       : "UPDATE refunds SET channel = ?, external_id = ?, order_id = ?, "
-                        "return_id = ?, status = ?, due_at = ?, due_kind = ?, body = ? "
-                        "WHERE seller = ? AND id = ?")
+                        "return_id = ?, status = ?, due_at = ?, due_kind = ?, paid_day = ?, "
+                        "body = ? WHERE seller = ? AND id = ?")
       .Bind(IdOf(refund.channel()))
       .Bind(std::string_view(refund.external_refund_id()))
       .Bind(IdOf(refund.order()))
@@ -530,9 +536,197 @@ void Session::PutRefund(const RefundRecord& record, bool created) {
       .Bind(static_cast<int64_t>(refund.status()))
       .Bind(due)
       .Bind(kind)
+      .Bind(paid_day)
       .BindBlob(buffer_)
       .Bind(SellerOf(refund.name()))
       .Bind(IdOf(refund.name()))
+      .Run();
+}
+
+std::vector<v1::Refund> Session::RefundsPaidOn(std::string_view seller, int32_t first_day,
+                                               int32_t last_day, int limit) {
+  std::vector<v1::Refund> refunds;
+  for (RefundRecord& record :
+       All<RefundRecord>(Query("SELECT body FROM refunds INDEXED BY refunds_paid WHERE seller = ?")
+                             .Bind(seller)
+                             .And("paid_day BETWEEN ? AND ?", static_cast<int64_t>(first_day))
+                             .Bind(static_cast<int64_t>(last_day))
+                             .Text(" ORDER BY paid_day, id LIMIT ?")
+                             .Bind(static_cast<int64_t>(limit)),
+                         db_)) {
+    refunds.push_back(std::move(*record.mutable_state()));
+  }
+  return refunds;
+}
+
+std::vector<v1::Refund> Session::RefundsByReference(std::string_view seller,
+                                                    std::string_view reference) {
+  std::vector<v1::Refund> refunds;
+  for (RefundRecord& record : All<RefundRecord>(
+           Query("SELECT body FROM refunds INDEXED BY refunds_external WHERE seller = ?")
+               .Bind(seller)
+               .And("external_id = ?", reference)
+               .And("external_id <> ''")
+               .Text(" ORDER BY id"),
+           db_)) {
+    refunds.push_back(std::move(*record.mutable_state()));
+  }
+  return refunds;
+}
+
+// ---- Statements ---------------------------------------------------------------------------------
+
+namespace {
+
+int64_t DayOf(const std::string& date) {
+  const auto day = calendar::ParseDate(date);
+  if (!day.ok()) throw Error(Cat("storage: `", date, "` is no day"));
+  return calendar::DayNumber(*day);
+}
+
+}  // namespace
+
+std::optional<v1::BankLine> Session::FindBankLine(std::string_view seller, std::string_view id) {
+  Statement s = db_.Prepare("SELECT body FROM bank_lines WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<v1::BankLine>(s.Bytes(0));
+}
+
+std::vector<v1::BankLine> Session::BankLinesByReference(std::string_view seller,
+                                                        std::string_view reference) {
+  return All<v1::BankLine>(
+      Query("SELECT body FROM bank_lines INDEXED BY bank_lines_reference WHERE seller = ?")
+          .Bind(seller)
+          .And("reference = ?", reference)
+          .And("reference <> ''")
+          .Text(" ORDER BY booked_day, id"),
+      db_);
+}
+
+std::vector<v1::BankLine> Session::BankLinesOn(std::string_view seller, int32_t first_day,
+                                               int32_t last_day, int limit) {
+  return All<v1::BankLine>(
+      Query("SELECT body FROM bank_lines INDEXED BY bank_lines_day WHERE seller = ?")
+          .Bind(seller)
+          .And("booked_day BETWEEN ? AND ?", static_cast<int64_t>(first_day))
+          .Bind(static_cast<int64_t>(last_day))
+          .Text(" ORDER BY booked_day, id LIMIT ?")
+          .Bind(static_cast<int64_t>(limit)),
+      db_);
+}
+
+std::vector<v1::BankLine> Session::ListBankLines(
+    std::string_view seller, const BankLineFilter& filter,
+    std::optional<std::pair<int64_t, std::string>> after, int limit) {
+  const std::string_view index = !filter.reference.empty()    ? "bank_lines_reference"
+                                 : !filter.settlement.empty() ? "bank_lines_settlement"
+                                 : filter.state               ? "bank_lines_state"
+                                                              : "bank_lines_day";
+  Query query(Cat("SELECT body FROM bank_lines INDEXED BY ", index, " WHERE seller = ?"));
+  query.Bind(seller);
+  if (!filter.reference.empty()) query.And("reference = ? AND reference <> ''", filter.reference);
+  if (!filter.settlement.empty()) {
+    query.And("settlement = ? AND settlement <> ''", filter.settlement);
+  }
+  if (filter.state) query.And("state = ?", static_cast<int64_t>(*filter.state));
+  if (filter.source) query.And("source = ?", static_cast<int64_t>(*filter.source));
+  if (after) query.And("(booked_day, id) < (?, ?)", after->first).Bind(after->second);
+  query.Text(" ORDER BY booked_day DESC, id DESC LIMIT ?").Bind(static_cast<int64_t>(limit));
+  return All<v1::BankLine>(std::move(query), db_);
+}
+
+void Session::PutBankLine(const v1::BankLine& line, bool created) {
+  Changing();
+  line.SerializeToString(&buffer_);
+  db_.Prepare(created ? "INSERT INTO bank_lines (source, state, booked_day, reference, settlement, "
+                        "body, seller, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                      : "UPDATE bank_lines SET source = ?, state = ?, booked_day = ?, "
+                        "reference = ?, settlement = ?, body = ? WHERE seller = ? AND id = ?")
+      .Bind(static_cast<int64_t>(line.source()))
+      .Bind(static_cast<int64_t>(line.state()))
+      .Bind(DayOf(line.booked_on()))
+      .Bind(std::string_view(line.reference()))
+      .Bind(std::string_view(line.settlement()))
+      .BindBlob(buffer_)
+      .Bind(SellerOf(line.name()))
+      .Bind(IdOf(line.name()))
+      .Run();
+}
+
+std::string Session::LineMatchedTo(std::string_view seller, std::string_view match) {
+  Statement s = db_.Prepare("SELECT line FROM bank_matches WHERE seller = ? AND subject = ?");
+  s.Bind(seller).Bind(match);
+  return s.Next() ? s.Text(0) : "";
+}
+
+void Session::PutMatch(std::string_view seller, std::string_view match, std::string_view line_id) {
+  Changing();
+  db_.Prepare("INSERT INTO bank_matches VALUES (?, ?, ?)")
+      .Bind(seller)
+      .Bind(match)
+      .Bind(line_id)
+      .Run();
+}
+
+void Session::RemoveMatch(std::string_view seller, std::string_view match) {
+  Changing();
+  db_.Prepare("DELETE FROM bank_matches WHERE seller = ? AND subject = ?")
+      .Bind(seller)
+      .Bind(match)
+      .Run();
+}
+
+std::optional<v1::Payout> Session::FindPayout(std::string_view seller, std::string_view id) {
+  Statement s = db_.Prepare("SELECT body FROM payouts WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<v1::Payout>(s.Bytes(0));
+}
+
+std::vector<v1::Payout> Session::PayoutsBySettlement(std::string_view seller,
+                                                     std::string_view settlement) {
+  return All<v1::Payout>(
+      Query("SELECT body FROM payouts INDEXED BY payouts_settlement WHERE seller = ?")
+          .Bind(seller)
+          .And("settlement = ?", settlement)
+          .Text(" ORDER BY id"),
+      db_);
+}
+
+std::vector<v1::Payout> Session::PayoutsOn(std::string_view seller, int32_t first_day,
+                                           int32_t last_day, int limit) {
+  return All<v1::Payout>(Query("SELECT body FROM payouts INDEXED BY payouts_day WHERE seller = ?")
+                             .Bind(seller)
+                             .And("latest_day BETWEEN ? AND ?", static_cast<int64_t>(first_day))
+                             .Bind(static_cast<int64_t>(last_day))
+                             .Text(" ORDER BY latest_day, id LIMIT ?")
+                             .Bind(static_cast<int64_t>(limit)),
+                         db_);
+}
+
+std::vector<v1::Payout> Session::ListPayouts(std::string_view seller,
+                                             std::optional<std::pair<int64_t, std::string>> after,
+                                             int limit) {
+  Query query("SELECT body FROM payouts INDEXED BY payouts_day WHERE seller = ?");
+  query.Bind(seller);
+  if (after) query.And("(latest_day, id) < (?, ?)", after->first).Bind(after->second);
+  query.Text(" ORDER BY latest_day DESC, id DESC LIMIT ?").Bind(static_cast<int64_t>(limit));
+  return All<v1::Payout>(std::move(query), db_);
+}
+
+void Session::PutPayout(const v1::Payout& payout, bool created) {
+  Changing();
+  payout.SerializeToString(&buffer_);
+  db_.Prepare(created ? "INSERT INTO payouts (settlement, latest_day, body, seller, id) "
+                        "VALUES (?, ?, ?, ?, ?)"
+                      : "UPDATE payouts SET settlement = ?, latest_day = ?, body = ? "
+                        "WHERE seller = ? AND id = ?")
+      .Bind(std::string_view(payout.settlement()))
+      .Bind(DayOf(payout.latest_on()))
+      .BindBlob(buffer_)
+      .Bind(SellerOf(payout.name()))
+      .Bind(IdOf(payout.name()))
       .Run();
 }
 

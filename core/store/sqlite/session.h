@@ -56,6 +56,27 @@ class Session final : public Transaction {
                                          std::string_view order_id) override;
   std::vector<v1::Refund> ListRefunds(std::string_view seller, const RefundFilter& filter,
                                       std::string_view after_id, int limit) override;
+  std::vector<v1::Refund> RefundsPaidOn(std::string_view seller, int32_t first_day,
+                                        int32_t last_day, int limit) override;
+  std::vector<v1::Refund> RefundsByReference(std::string_view seller,
+                                             std::string_view reference) override;
+  std::optional<v1::BankLine> FindBankLine(std::string_view seller, std::string_view id) override;
+  std::vector<v1::BankLine> BankLinesByReference(std::string_view seller,
+                                                 std::string_view reference) override;
+  std::vector<v1::BankLine> BankLinesOn(std::string_view seller, int32_t first_day,
+                                        int32_t last_day, int limit) override;
+  std::vector<v1::BankLine> ListBankLines(std::string_view seller, const BankLineFilter& filter,
+                                          std::optional<std::pair<int64_t, std::string>> after,
+                                          int limit) override;
+  std::string LineMatchedTo(std::string_view seller, std::string_view match) override;
+  std::optional<v1::Payout> FindPayout(std::string_view seller, std::string_view id) override;
+  std::vector<v1::Payout> PayoutsBySettlement(std::string_view seller,
+                                              std::string_view settlement) override;
+  std::vector<v1::Payout> PayoutsOn(std::string_view seller, int32_t first_day, int32_t last_day,
+                                    int limit) override;
+  std::vector<v1::Payout> ListPayouts(std::string_view seller,
+                                      std::optional<std::pair<int64_t, std::string>> after,
+                                      int limit) override;
   std::optional<v1::Shipment> FindShipment(std::string_view seller, std::string_view id) override;
   std::vector<v1::Shipment> ShipmentsOfOrder(std::string_view seller, std::string_view channel,
                                              std::string_view order_external_id) override;
@@ -93,6 +114,10 @@ class Session final : public Transaction {
   void PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
                    bool created) override;
   int64_t AppendEvent(std::string_view seller, v1::Event* event) override;
+  void PutBankLine(const v1::BankLine& line, bool created) override;
+  void PutPayout(const v1::Payout& payout, bool created) override;
+  void PutMatch(std::string_view seller, std::string_view match, std::string_view line_id) override;
+  void RemoveMatch(std::string_view seller, std::string_view match) override;
   void AddCounter(std::string_view seller, const CounterKey& key, int64_t amount) override;
   void PutAnswer(std::string_view seller, std::string_view request_id, const StoredAnswer& answer,
                  int64_t now) override;

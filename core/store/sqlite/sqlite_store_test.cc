@@ -214,6 +214,55 @@ TEST_F(SqliteStoreTest, EffectsOnOneSubjectAreDeliveredInOrder) {
   store_->ReadHere([](Reader& r) { EXPECT_EQ(r.DueEffects(0, 10).size(), 2u); });
 }
 
+TEST_F(SqliteStoreTest, FindsStatementLinesAndWhatTheyAreMatchedTo) {
+  const auto line_of = [](std::string_view id, std::string_view day, std::string_view reference) {
+    v1::BankLine line;
+    line.set_name(Cat("sellers/acme/bankLines/", id));
+    line.set_source(v1::BankLine::SOURCE_BANK);
+    line.set_state(v1::BankLine::STATE_UNMATCHED);
+    line.set_booked_on(std::string(day));
+    line.set_reference(std::string(reference));
+    return line;
+  };
+  ASSERT_TRUE(Write([&](Transaction& t) {
+                t.PutBankLine(line_of("a", "2026-03-01", "R1"), true);
+                t.PutBankLine(line_of("b", "2026-03-02", ""), true);
+                v1::BankLine ignored = line_of("c", "2026-03-02", "R1");
+                t.PutBankLine(ignored, true);
+                ignored.set_state(v1::BankLine::STATE_IGNORED);
+                t.PutBankLine(ignored, false);
+                t.PutMatch("acme", "sellers/acme/refunds/r", "a");
+                return true;
+              }).ok());
+  store_->ReadHere([](Reader& r) {
+    const int32_t second = calendar::DayNumber(absl::CivilDay(2026, 3, 2));
+    EXPECT_EQ(r.BankLinesOn("acme", second, second, 10).size(), 2u);
+    EXPECT_EQ(r.BankLinesOn("acme", second - 1, second, 2).size(), 2u);
+    EXPECT_EQ(r.BankLinesByReference("acme", "R1").size(), 2u);
+    EXPECT_TRUE(r.BankLinesByReference("acme", "").empty());
+    EXPECT_EQ(r.LineMatchedTo("acme", "sellers/acme/refunds/r"), "a");
+    EXPECT_EQ(r.LineMatchedTo("other", "sellers/acme/refunds/r"), "");
+    BankLineFilter filter;
+    filter.state = v1::BankLine::STATE_IGNORED;
+    ASSERT_EQ(r.ListBankLines("acme", filter, std::nullopt, 10).size(), 1u);
+    const auto newest = r.ListBankLines("acme", {}, std::nullopt, 2);
+    ASSERT_EQ(newest.size(), 2u);
+    EXPECT_EQ(newest[0].name(), "sellers/acme/bankLines/c");
+    EXPECT_EQ(r.ListBankLines("acme", {}, std::pair<int64_t, std::string>(second, "b"), 10).size(),
+              1u);
+  });
+  // A refund that is matched cannot be matched again.
+  EXPECT_FALSE(Write([](Transaction& t) {
+                 t.PutMatch("acme", "sellers/acme/refunds/r", "b");
+                 return true;
+               }).ok());
+  ASSERT_TRUE(Write([](Transaction& t) {
+                t.RemoveMatch("acme", "sellers/acme/refunds/r");
+                t.PutMatch("acme", "sellers/acme/refunds/r", "b");
+                return true;
+              }).ok());
+}
+
 TEST_F(SqliteStoreTest, RefusesTheDatabaseOfANewerProgram) {
   store_.reset();
   sqlite3* db = nullptr;

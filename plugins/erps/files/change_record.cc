@@ -108,6 +108,20 @@ std::string_view KindOf(const Event& event) {
       return "policy_rejected";
     case Event::kManualActionChanged:
       return "manual_action_changed";
+    case Event::kStatementImported:
+      return "statement_imported";
+    case Event::kBankLineMatched:
+      return "bank_line_matched";
+    case Event::kBankLineUnmatched:
+      return "bank_line_unmatched";
+    case Event::kBankLineIgnored:
+      return "bank_line_ignored";
+    case Event::kRefundReconciled:
+      return "refund_reconciled";
+    case Event::kRefundUnreconciled:
+      return "refund_unreconciled";
+    case Event::kRefundMismatched:
+      return "refund_mismatched";
     case Event::BODY_NOT_SET:
       break;
   }
