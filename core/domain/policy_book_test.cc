@@ -82,13 +82,13 @@ TEST_F(PolicyBookTest, NarrowerLayerWinsPathByPath) {
 }
 
 TEST_F(PolicyBookTest, ZeroIsAValueWhereItIsNamed) {
-  const PolicyBook book(profile_, kUs,
-                        std::vector{Version(R"(name: "z" layer: POLICY_LAYER_GLOBAL
+  const PolicyBook book(profile_, kUs, std::vector{Version(R"(name: "z" layer: POLICY_LAYER_GLOBAL
                         paths: "restocking.late_bp" paths: "shipping_refund_by_fault")")});
   ASSERT_NE(profile_.restocking().late_bp(), 0);
   EXPECT_EQ(book.At(now_).restocking().late_bp(), 0);
   EXPECT_FALSE(book.At(now_).shipping_refund_by_fault());
-  EXPECT_EQ(book.At(now_).restocking().buyer_damaged_bp(), profile_.restocking().buyer_damaged_bp());
+  EXPECT_EQ(book.At(now_).restocking().buyer_damaged_bp(),
+            profile_.restocking().buyer_damaged_bp());
 }
 
 TEST_F(PolicyBookTest, NewVersionNeverChangesThePast) {

@@ -12,6 +12,7 @@
 
 #include "absl/numeric/int128.h"
 #include "core/domain/costs.h"
+#include "core/domain/exchange_units.h"
 #include "core/domain/money.h"
 #include "core/domain/reasons.h"
 #include "core/domain/refund_fold.h"
@@ -81,12 +82,15 @@ struct Group {
   v1::ReturnReason reason = v1::RETURN_REASON_UNSPECIFIED;
   bool evidence = false;      // whether photos of such units are on file
   std::string inspection_id;  // the inspection that photos of them would belong to
+  bool promised = false;      // the seller could not send the replacement that was agreed on
 };
 
-// Amounts of one kind over all units of each line, and how much of them earlier refunds gave back.
+// Amounts of one kind over all units of each line, and how much of them earlier refunds gave back
+// or exchanges have taken.
 class LineShares {
  public:
-  LineShares(const v1::Order& order, std::span<const v1::Refund> refunds)
+  LineShares(const v1::Order& order, std::span<const v1::Refund> refunds,
+             std::span<const v1::Exchange> exchanges)
       : order_(order),
         shipping_(ShippingByLine(order)),
         shipping_tax_(ShippingTaxByLine(order)),
@@ -100,6 +104,7 @@ class LineShares {
       Done& done = done_[static_cast<size_t>(i)];
       done.units = UnitsRefundedOrReserved(refunds, order.lines(i).line_id());
       Paid(refunds, order.lines(i).line_id(), &done);
+      Exchanged(exchanges, order.lines(i).line_id(), &done);
     }
   }
 
@@ -142,6 +147,19 @@ class LineShares {
       }
     }
     done->known = units == done->units;
+  }
+
+  static void Exchanged(std::span<const v1::Exchange> exchanges, std::string_view line_id,
+                        Done* done) {
+    for (const v1::Exchange& exchange : exchanges) {
+      if (!HoldsUnits(exchange)) continue;
+      for (const v1::ExchangeItem& item : exchange.items()) {
+        if (item.line_id() != line_id) continue;
+        done->units += item.quantity();
+        done->item += item.item_value().minor_units();
+        done->tax += item.tax_value().minor_units();
+      }
+    }
   }
 
   // The next units' share of what is left. The same as the cumulative share as long as refunds
@@ -203,9 +221,10 @@ struct Units {
   int32_t others = 0;        // approved, and not in the return's hands yet
 };
 
-// Less what refunds of the return hold: first those of the same condition, then from the front.
+// Less what refunds of the return hold: first those of the same condition, then from the front; and
+// less what its exchanges have taken, which is what was sold as far as there is any.
 Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
-              std::span<const v1::Refund> refunds) {
+              std::span<const v1::Refund> refunds, std::span<const v1::Exchange> exchanges) {
   Units units;
   std::vector<Group>& known = units.known;
   const int32_t approved = ApprovedUnits(item);
@@ -252,18 +271,31 @@ Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
     }
   }
   take(std::max(0, item.quantity_refunded() - held), std::nullopt);
+  int32_t exchanged = UnitsInExchanges(exchanges, item.line_id(), state.name());
+  for (Group& group : known) {
+    if (IsWrong(group.condition)) continue;
+    const int32_t taken = std::min(group.quantity, exchanged);
+    group.quantity -= taken;
+    exchanged -= taken;
+  }
+  take(exchanged, std::nullopt);
   std::erase_if(known, [](const Group& group) { return group.quantity == 0; });
   return units;
+}
+
+int64_t Count(const Units& units) {
+  return std::accumulate(units.known.begin(), units.known.end(), int64_t{units.others},
+                         [](int64_t sum, const Group& group) { return sum + group.quantity; });
 }
 
 // The units that a caller names of a return, as its inspection found them: wrong ones last, for
 // nobody may call them anything else.
 absl::StatusOr<std::vector<Group>> Name(const v1::RefundItem& wanted, Units units,
-                                        const Group& form, std::string_view field) {
-  const int64_t there =
-      std::accumulate(units.known.begin(), units.known.end(), int64_t{units.others},
-                      [](int64_t sum, const Group& group) { return sum + group.quantity; });
+                                        const Group& form, std::string_view field,
+                                        const absl::Status& in_exchange) {
+  const int64_t there = Count(units);
   if (wanted.quantity() > there) {
+    if (!in_exchange.ok()) return in_exchange;
     return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_REFUNDABLE",
                   Cat("the return approved ", there, " units of line ", wanted.line_id(),
                       " that are not refunded or reserved yet, not ", wanted.quantity()))
@@ -293,9 +325,40 @@ absl::StatusOr<std::vector<Group>> Name(const v1::RefundItem& wanted, Units unit
   return groups;
 }
 
+// The refusal where an exchange has taken units of a line, of one return if it is named; OK where
+// none has. It is the answer where there would be enough units without exchanges.
+absl::Status InExchange(std::span<const v1::Exchange> exchanges, std::string_view line_id,
+                        std::string_view return_name) {
+  for (const v1::Exchange& exchange : exchanges) {
+    if (!HoldsUnits(exchange) || UnitsOfExchange(exchange, line_id) == 0) continue;
+    if (!return_name.empty() && exchange.return_name() != return_name) continue;
+    const bool gone = UnitsStateOf(exchange.status()) == v1::ExchangedUnits::STATE_EXCHANGED;
+    return Refuse(absl::StatusCode::kFailedPrecondition, "UNIT_ALREADY_EXCHANGED",
+                  Cat("units of line ", line_id, " are in ", exchange.name(),
+                      gone ? ", whose replacement was shipped; they are not refunded too"
+                           : "; cancel it before you refund them"))
+        .With("line_id", line_id)
+        .With("exchange", exchange.name())
+        .With("exchange_state", StatusName(exchange.status()));
+  }
+  return absl::OkStatus();
+}
+
+// Whether the units of a line were to be exchanged for something that was not there, and are not
+// refunded yet.
+bool WasPromised(std::span<const v1::Exchange> exchanges, std::string_view line_id,
+                 std::string_view return_name) {
+  return std::any_of(exchanges.begin(), exchanges.end(), [&](const v1::Exchange& exchange) {
+    return exchange.status() == v1::Exchange::STATUS_CONVERTED_TO_REFUND &&
+           exchange.refund().empty() && exchange.return_name() == return_name &&
+           UnitsOfExchange(exchange, line_id) > 0;
+  });
+}
+
 absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1::RefundSpec& spec,
                                                 const v1::Return* state,
-                                                std::span<const v1::Refund> refunds) {
+                                                std::span<const v1::Refund> refunds,
+                                                std::span<const v1::Exchange> exchanges) {
   std::vector<Group> groups;
   std::set<std::string_view> seen;
   for (int i = 0; i < spec.items_size(); ++i) {
@@ -325,7 +388,14 @@ absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1
                           Cat("line `", item.line_id(), "` is named twice; give its units once"));
     }
     if (group.reason == v1::RETURN_REASON_UNSPECIFIED) group.reason = ReasonOfItem(*returned);
-    auto named = Name(item, UnitsOf(*state, *returned, group.line, refunds), group, field);
+    // Too many units are too many whoever has them.
+    const bool without_exchanges =
+        InExchange(exchanges, item.line_id(), state->name()).ok() ||
+        item.quantity() > Count(UnitsOf(*state, *returned, group.line, refunds, {}));
+    auto named =
+        Name(item, UnitsOf(*state, *returned, group.line, refunds, exchanges), group, field,
+             without_exchanges ? absl::OkStatus()
+                               : InExchange(exchanges, item.line_id(), state->name()));
     if (!named.ok()) return named.status();
     std::move(named->begin(), named->end(), std::back_inserter(groups));
   }
@@ -334,7 +404,8 @@ absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1
 
 // Everything that the return still owes.
 absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const v1::Return& state,
-                                                  std::span<const v1::Refund> refunds) {
+                                                  std::span<const v1::Refund> refunds,
+                                                  std::span<const v1::Exchange> exchanges) {
   std::vector<Group> groups;
   for (const v1::ReturnItem& item : state.items()) {
     const int line = LineIndex(order, item.line_id());
@@ -343,10 +414,14 @@ absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const 
                           Cat("order ", order.external_id(), " has no line for item `", item.sku(),
                               "` of the return"));
     }
-    Units units = UnitsOf(state, item, line, refunds);
+    Units units = UnitsOf(state, item, line, refunds, exchanges);
     std::move(units.known.begin(), units.known.end(), std::back_inserter(groups));
   }
   if (groups.empty()) {
+    for (const v1::ReturnItem& item : state.items()) {
+      if (UnitsOf(state, item, 0, refunds, {}).known.empty()) continue;
+      if (absl::Status s = InExchange(exchanges, item.line_id(), state.name()); !s.ok()) return s;
+    }
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
                   "the return owes nothing: no units were received, or all are refunded; record "
                   "the receipt first, or name the items to refund");
@@ -400,7 +475,7 @@ void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& g
                 LineShares* shares, Sum* sum) {
   const std::string& line_id = order.lines(group.line).line_id();
   const bool inside = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
-  const v1::Fault fault = MeaningOf(group.reason).fault;
+  const v1::Fault fault = group.promised ? v1::FAULT_SELLER : MeaningOf(group.reason).fault;
   const int64_t item = shares->TakeItem(group);
   const int64_t tax = shares->TakeTax(group);
   const int64_t fee_bp = RestockingBp(policy.restocking(), group, fault, late);
@@ -453,12 +528,16 @@ absl::StatusOr<int64_t> LabelFee(const v1::Order& order, const v1::RefundSpec& s
 }
 
 absl::Status CheckUnits(const v1::Order& order, const std::vector<Group>& groups,
-                        const LineShares& shares) {
+                        const LineShares& shares, std::span<const v1::Exchange> exchanges) {
   std::vector<int64_t> wanted(static_cast<size_t>(order.lines_size()));
   for (const Group& group : groups) wanted[static_cast<size_t>(group.line)] += group.quantity;
   for (int i = 0; i < order.lines_size(); ++i) {
     const int64_t left = std::max(0, order.lines(i).quantity() - shares.UnitsDone(i));
     if (wanted[static_cast<size_t>(i)] <= left) continue;
+    const std::string& line_id = order.lines(i).line_id();
+    if (wanted[static_cast<size_t>(i)] <= left + UnitsInExchanges(exchanges, line_id)) {
+      if (absl::Status s = InExchange(exchanges, line_id, ""); !s.ok()) return s;
+    }
     return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_REFUNDABLE",
                   Cat("line ", order.lines(i).line_id(), " has ", left,
                       " units that are not refunded or reserved yet, not ",
@@ -492,7 +571,8 @@ int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
 absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const PolicyInForce& policy,
                                             const v1::RefundSpec& spec,
                                             const v1::Return* return_state,
-                                            std::span<const v1::Refund> refunds_of_order) {
+                                            std::span<const v1::Refund> refunds_of_order,
+                                            std::span<const v1::Exchange> exchanges_of_order) {
   const std::string& currency = order.currency_code();
   if (return_state != nullptr && !return_state->platform_managed() &&
       (!IsApproved(*return_state) || return_state->status() == v1::Return::STATUS_CANCELLED)) {
@@ -511,8 +591,8 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
 
   absl::StatusOr<std::vector<Group>> groups =
       spec.items_size() > 0 || return_state == nullptr
-          ? GroupsOfSpec(order, spec, return_state, refunds_of_order)
-          : GroupsOfReturn(order, *return_state, refunds_of_order);
+          ? GroupsOfSpec(order, spec, return_state, refunds_of_order, exchanges_of_order)
+          : GroupsOfReturn(order, *return_state, refunds_of_order, exchanges_of_order);
   if (!groups.ok()) return groups.status();
   if (groups->empty() && spec.goodwill().minor_units() == 0) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
@@ -529,14 +609,17 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
     }
   }
 
-  LineShares shares(order, refunds_of_order);
-  absl::Status units = CheckUnits(order, *groups, shares);
+  LineShares shares(order, refunds_of_order, exchanges_of_order);
+  absl::Status units = CheckUnits(order, *groups, shares, exchanges_of_order);
   if (!units.ok()) return units;
 
   v1::RefundQuote quote;
   Sum sum(currency, &quote);
   const bool late = return_state != nullptr ? return_state->late() || spec.late() : spec.late();
-  for (const Group& group : *groups) {
+  for (Group& group : *groups) {
+    group.promised =
+        return_state != nullptr &&
+        WasPromised(exchanges_of_order, order.lines(group.line).line_id(), return_state->name());
     QuoteGroup(order, policy.Of(order.lines(group.line)), group, late, &shares, &sum);
     v1::RefundItem* item = quote.add_items();
     item->set_line_id(order.lines(group.line).line_id());
@@ -562,6 +645,16 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
   *quote.mutable_refundable() = Refundable(order, refunds_of_order);
   quote.set_policy_profile(policy.Whole().profile());
   return quote;
+}
+
+UnitsValue ValueOfUnits(const v1::Order& order, int line, int32_t quantity,
+                        std::span<const v1::Refund> refunds_of_order,
+                        std::span<const v1::Exchange> exchanges_of_order) {
+  LineShares shares(order, refunds_of_order, exchanges_of_order);
+  Group group;
+  group.line = line;
+  group.quantity = quantity;
+  return {shares.TakeItem(group), shares.TakeTax(group)};
 }
 
 absl::Status CheckNotPaidByPlatform(const v1::Return& state,

@@ -46,8 +46,12 @@ class ReturnOptionsTest : public testing::Test {
     item->set_fault(MeaningOf(reason).fault);
   }
   v1::ReturnOptions Options(bool with_order = true) {
-    return ReturnOptionsOf(state_, {channel_, policy_, v1::ROLE_OPERATOR, absl::UnixEpoch(),
-                                    with_order ? &order_ : nullptr, {}});
+    return ReturnOptionsOf(state_, {channel_,
+                                    policy_,
+                                    v1::ROLE_OPERATOR,
+                                    absl::UnixEpoch(),
+                                    with_order ? &order_ : nullptr,
+                                    {}});
   }
   static const Label& Of(const v1::ReturnOptions& options, Label::Kind kind) {
     return options.labels(kind - 1);
