@@ -29,6 +29,7 @@ class ImportReactor final : public grpc::ServerReadReactor<v1::ImportReportReque
                 grpc::CallbackServerContext* context, v1::ImportReportResponse* response)
       : engine_(engine), running_(running), context_(context), response_(response) {
     if (running_.fetch_add(1) >= kImportsMax) {
+      running_.fetch_sub(1);
       Finish(ToGrpc(Refuse(absl::StatusCode::kResourceExhausted, "BUSY",
                            Cat(kImportsMax, " imports are running; try again when one is done"))
                         .RetryAfter(absl::Seconds(2))));
@@ -41,7 +42,6 @@ class ImportReactor final : public grpc::ServerReadReactor<v1::ImportReportReque
   void OnReadDone(bool ok) override { Tell(ok ? Step::kMessage : Step::kEnd); }
   void OnCancel() override { Tell(Step::kCancelled); }
   void OnDone() override {
-    running_.fetch_sub(1);
     if (worker_.joinable()) worker_.detach();  // it has nothing left to do but return
     delete this;
   }
@@ -71,6 +71,8 @@ class ImportReactor final : public grpc::ServerReadReactor<v1::ImportReportReque
       status = FromException(e.what());
     }
     import_.reset();
+    // Before the caller hears of it, who may send the next file at once.
+    running_.fetch_sub(1);
     // The last touch: OnDone deletes this object.
     Finish(ToGrpc(status));
   }

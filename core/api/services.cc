@@ -15,6 +15,7 @@ Services::Services(engine::Engine& engine) {
   services_.push_back(MakeFactService(engine));
   services_.push_back(MakeAuditService(engine));
   services_.push_back(MakePolicyService(engine));
+  services_.push_back(MakeCostService(engine));
   std::function<void()> drain;
   services_.push_back(MakeEventService(engine, &drain));
   drain_.push_back(std::move(drain));

@@ -38,6 +38,7 @@ std::unique_ptr<grpc::Service> MakePluginService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeFactService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeAuditService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakePolicyService(engine::Engine& engine);
+std::unique_ptr<grpc::Service> MakeCostService(engine::Engine& engine);
 // `drain` is set to what ends its streams.
 std::unique_ptr<grpc::Service> MakeEventService(engine::Engine& engine,
                                                 std::function<void()>* drain);

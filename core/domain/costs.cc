@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/domain/money.h"
 
@@ -51,6 +52,62 @@ int64_t RefundAdminFee(const v1::Policy& policy, std::string_view currency_code,
       money::ApplyBasisPoints(ReferralFee(base, referral_bp), policy.admin_fee_bp());
   const auto cap = policy.admin_fee_cap_minor_units().find(std::string(currency_code));
   return cap == policy.admin_fee_cap_minor_units().end() ? fee : std::min(fee, cap->second);
+}
+
+int64_t RecoveryBp(const v1::Policy& policy, v1::Disposition disposition) {
+  for (const v1::RecoveryPolicy& rule : policy.recoveries()) {
+    if (rule.disposition() == disposition) return rule.recovery_bp();
+  }
+  return 10'000;
+}
+
+int64_t FbaDamageDeduction(const v1::Policy& policy, int64_t units, int64_t assessed_per_unit,
+                           int64_t fulfillment_fee) {
+  return units * std::min(assessed_per_unit, policy.fba_damage_fee_multiple() * fulfillment_fee);
+}
+
+ReturnsFee FbaReturnsFee(int64_t shipped, int64_t returned, int64_t threshold_bp, int64_t fee) {
+  constexpr int64_t kFewestShipped = 25;
+  if (shipped < kFewestShipped) return {};
+  const int64_t free_units = shipped * threshold_bp / 10'000;
+  const int64_t charged = std::max<int64_t>(0, returned - free_units);
+  return {charged, charged * fee};
+}
+
+ReplacementEconomics CompareReplacement(const v1::Policy& policy, std::string_view currency_code,
+                                        int64_t sale, int64_t referral_bp, int64_t unit_cost,
+                                        int64_t outbound) {
+  ReplacementEconomics economics;
+  economics.refund_only = sale - ReferralFee(sale, referral_bp) +
+                          RefundAdminFee(policy, currency_code, sale, referral_bp);
+  economics.replace_only = unit_cost + outbound;
+  economics.refund_plus_reship = economics.refund_only + economics.replace_only;
+  return economics;
+}
+
+int64_t Convert(int64_t amount, int64_t rate_numerator, int64_t rate_denominator) {
+  return money::RoundHalfAway(absl::int128(amount) * rate_numerator, rate_denominator);
+}
+
+int64_t RouteCost(int64_t freight, int64_t recovery, int64_t lost_bp) {
+  return freight - money::ApplyBasisPoints(recovery, 10'000 - lost_bp);
+}
+
+std::string_view FormulaText(std::string_view formula) {
+  static constexpr std::pair<std::string_view, std::string_view> kTexts[] = {
+      {"return_label", "what the carrier or the marketplace charges for the label"},
+      {"label_handling", "the label's cost within label_handling_min and label_handling_max"},
+      {"refund_admin_fee", "min(cap, referral x admin_fee_bp), referral = base x referral_bp"},
+      {"processing", "processing_minor_units for each parcel that arrived"},
+      {"write_off", "units x unit_cost less the share that they bring in (recovery_bp)"},
+      {"reversal", "what was booked of this kind before, taken back"},
+      {"recorded", "reported, not computed"},
+  };
+  const std::string_view name = formula.substr(0, formula.find('@'));
+  for (const auto& [known, text] : kTexts) {
+    if (known == name) return text;
+  }
+  return "";
 }
 
 std::optional<int64_t> LabelHandlingFee(const v1::Policy& policy, std::string_view currency_code,

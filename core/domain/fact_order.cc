@@ -34,6 +34,8 @@ int RankOf(const v1::Event& fact) {
       return 9;
     case v1::Event::kUnitsInspected:
       return 10;
+    case v1::Event::kCostRecorded:
+      return 10;
     case v1::Event::kReturnRefunded:
       return 11;
     case v1::Event::kReturnRefundReversed:

@@ -13,12 +13,14 @@
 #include <vector>
 
 #include "core/domain/calendar.h"
+#include "core/domain/costs.h"
 #include "core/domain/deadlines.h"
 #include "core/domain/exchange_units.h"
 #include "core/domain/marketplaces.h"
 #include "core/domain/metrics.h"
 #include "core/domain/money.h"
 #include "core/domain/policy.h"
+#include "core/domain/reconcile.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/return_fold.h"
 #include "core/domain/test_facts.h"
@@ -418,6 +420,152 @@ bool RefundComputation(const Example& e, Results* results) {
       results->Set("net_saving",
                    CentsAfter(e.title, "reverse cost") - CentsAfter(e.title, "recovery"));
     }
+    return true;
+  }
+  return false;
+}
+
+// ---- C. Fees and cost of a return ---------------------------------------------------------
+
+// A percentage after `label` in a title, in basis points.
+int64_t PercentAfter(const std::string& title, const std::string& label) {
+  std::smatch match;
+  if (!std::regex_search(title, match, std::regex(label + R"(\D*(\d+)%)"))) {
+    ADD_FAILURE() << "no percentage after `" << label << "` in: " << title;
+    return 0;
+  }
+  return 100 * std::stoll(match[1]);
+}
+
+int64_t SumOf(const Json& amounts) {
+  int64_t sum = 0;
+  for (const auto& [name, amount] : amounts.items()) sum += amount.get<int64_t>();
+  return sum;
+}
+
+// The referral rate where an example gives none: Amazon's of most categories.
+constexpr int64_t kReferralBp = 1500;
+
+bool FeesAndCosts(const Example& e, Results* results) {
+  const v1::Policy& policy = *FindPolicy("seed");
+  if (Has(e.in, {"base", "referral_bp", "cap"})) {
+    const int64_t referral = ReferralFee(e.in["base"], e.in["referral_bp"]);
+    v1::Policy capped = policy;
+    (*capped.mutable_admin_fee_cap_minor_units())["USD"] = e.in["cap"];
+    results->Set("referral", referral);
+    results->Set("uncapped", money::ApplyBasisPoints(referral, policy.admin_fee_bp()));
+    results->Set("fee", RefundAdminFee(capped, "USD", e.in["base"], e.in["referral_bp"]));
+    return true;
+  }
+  if (Has(e.in, {"raw"})) {
+    Json fees = Json::array();
+    for (const int64_t raw : e.in["raw"]) {
+      fees.push_back(LabelHandlingFee(policy, "USD", raw).value());
+    }
+    results->Set("fee", fees);
+    return true;
+  }
+  if (Has(e.in, {"outbound", "return_label", "processing"})) {
+    const int64_t sale = CentsAfter(e.title, "sale");
+    const int64_t goods = CentsAfter(e.title, "COGS");
+    const int64_t write_off =
+        goods - money::ApplyBasisPoints(goods, PercentAfter(e.title, "recovered at"));
+    const int64_t admin = RefundAdminFee(policy, "USD", sale, kReferralBp);
+    results->Set("admin", admin);
+    results->Set("write_off", write_off);
+    results->Set("cost", e.in["outbound"].get<int64_t>() + e.in["return_label"].get<int64_t>() +
+                             e.in["label_handling"].get<int64_t>() +
+                             e.in["processing"].get<int64_t>() + admin + write_off -
+                             e.in["restocking_kept"].get<int64_t>());
+    return true;
+  }
+  if (Has(e.in, {"fee", "assessed"})) {
+    Json deductions = Json::array();
+    for (const int64_t assessed : e.in["assessed"]) {
+      deductions.push_back(FbaDamageDeduction(policy, 1, assessed, e.in["fee"]));
+    }
+    results->Set("deduction", deductions);
+    results->Set("qty3", FbaDamageDeduction(policy, 3, e.in["assessed"].back(), e.in["fee"]));
+    return true;
+  }
+  if (Has(e.in, {"sale", "fulfilment"})) {
+    const int64_t admin = RefundAdminFee(policy, "USD", e.in["sale"], kReferralBp);
+    results->Set("extra_return_fee", FbaReturnsFee(0, 1, 0, 100).charge);
+    results->Set("admin", admin);
+    results->Set("cost", e.in["fulfilment"].get<int64_t>() + admin);
+    return true;
+  }
+  if (Has(e.in, {"sale", "cogs", "outbound"})) {
+    const ReplacementEconomics economics =
+        CompareReplacement(policy, "USD", e.in["sale"], PercentAfter(e.title, "referral"),
+                           e.in["cogs"], e.in["outbound"]);
+    results->Set("refund_only", economics.refund_only);
+    results->Set("replace_only", economics.replace_only);
+    results->Set("refund_plus_reship", economics.refund_plus_reship);
+    return true;
+  }
+  if (Has(e.in, {"sale"})) {
+    const int64_t sale = e.in["sale"];
+    const int64_t referral = ReferralFee(sale, kReferralBp);
+    const int64_t admin = RefundAdminFee(policy, "USD", sale, kReferralBp);
+    results->Set("referral", referral);
+    results->Set("admin", admin);
+    results->Set("referral_credit", referral - admin);
+    results->Set("debit", sale - (referral - admin));
+    return true;
+  }
+  if (Has(e.in, {"refund", "referral_credit", "customs_storage", "cogs", "recovered"})) {
+    const int64_t sale = CentsAfter(e.title, "sale");
+    const int64_t admin = RefundAdminFee(policy, "USD", sale, kReferralBp);
+    const int64_t lost = e.in["outbound"].get<int64_t>() + e.in["return_freight"].get<int64_t>() +
+                         e.in["customs_storage"].get<int64_t>() + e.in["cogs"].get<int64_t>() -
+                         e.in["recovered"].get<int64_t>();
+    results->Set("referral", ReferralFee(sale, kReferralBp));
+    results->Set("admin", admin);
+    results->Set("cash_out_plus_goods",
+                 e.in["refund"].get<int64_t>() + e.in["referral_credit"].get<int64_t>() + lost);
+    results->Set("cost_excluding_refund", lost + admin);
+    return true;
+  }
+  if (Has(e.in, {"p_customs_fail_bp", "return_freight", "recovery_if_ok", "disposal"})) {
+    results->Set(
+        "expected_return_to_origin",
+        RouteCost(e.in["return_freight"], e.in["recovery_if_ok"], e.in["p_customs_fail_bp"]));
+    results->Set("disposal", RouteCost(e.in["disposal"], 0, 0));
+    results->Set("returnless", RouteCost(0, 0, 0));
+    return true;
+  }
+  if (Has(e.in, {"sales", "referral", "reserve"})) {
+    results->Set("payout", SumOf(e.in));
+    return true;
+  }
+  if (Has(e.in, {"usd", "rate"})) {
+    const v1::Ratio rate = RatioOf(e.in["rate"].get<std::string>());
+    results->Set("cny", Convert(e.in["usd"], rate.numerator(), rate.denominator()));
+    return true;
+  }
+  if (Has(e.in, {"bank", "ledger"})) {
+    const auto lines = [](const Json& rows) {
+      std::vector<StatementLine> read;
+      for (const Json& row : rows) read.push_back({row[0], row[1]});
+      return read;
+    };
+    const Reconciliation found = Reconcile(lines(e.in["bank"]), lines(e.in["ledger"]));
+    results->Set("matched", found.matched);
+    results->Set("missing_in_bank", found.missing_in_bank);
+    results->Set("unexplained_in_bank", found.unexplained_in_bank);
+    results->Set("difference", found.difference);
+    return true;
+  }
+  if (Has(e.in, {"shipped", "returned_by_month", "threshold_bp", "fee"})) {
+    int64_t returned = 0;
+    for (const int64_t month : e.in["returned_by_month"]) returned += month;
+    const ReturnsFee fee =
+        FbaReturnsFee(e.in["shipped"], returned, e.in["threshold_bp"], e.in["fee"]);
+    results->Set("returned", returned);
+    results->Set("rate", metrics::Percent(RatioOf(returned, e.in["shipped"])));
+    results->Set("charged_units", fee.charged_units);
+    results->Set("charge", fee.charge);
     return true;
   }
   return false;
@@ -843,6 +991,12 @@ void RunGroup(char group, const Interpreter& interpret, const std::set<std::stri
 
 TEST(Formulas, MoneyPrimitives) {
   RunGroup('A', MoneyPrimitive, {"F01", "F02", "F03", "F04", "F06", "F07", "F08", "F09", "F10"});
+}
+
+TEST(Formulas, FeesAndCosts) {
+  RunGroup(
+      'C', FeesAndCosts,
+      {"F35", "F37", "F38", "F39", "F41", "F42", "F45", "F46", "F47", "F48", "F50", "F88", "F91"});
 }
 
 TEST(Formulas, RefundComputation) {

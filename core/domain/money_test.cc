@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <limits>
 #include <numeric>
-#include <random>
 
 #include "core/status/refusal.h"
 #include "gtest/gtest.h"
@@ -47,21 +46,6 @@ TEST(Allocate, KeepsItsPropertiesOverAllSmallCases) {
         for (int64_t c = 0; c <= 5; ++c) CheckAllocation(total, {a, b, c});
       }
     }
-  }
-}
-
-TEST(Allocate, KeepsItsPropertiesOverRandomCases) {
-  const uint64_t seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
-  RecordProperty("seed", std::to_string(seed));
-  std::mt19937_64 random(seed);
-  for (int i = 0; i < 100'000; ++i) {
-    std::vector<int64_t> weights(1 + random() % 8);
-    for (int64_t& weight : weights) {
-      weight = random() % 5 == 0 ? 0 : static_cast<int64_t>(random() % 1'000'000'000);
-    }
-    CheckAllocation(static_cast<int64_t>(random() % 2'000'000'000) - 1'000'000'000, weights);
-    if (testing::Test::HasFatalFailure()) return;
   }
 }
 

@@ -6,6 +6,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/policy.h"
 #include "core/status/refusal.h"
+#include "core/status/text.h"
 #include "google/protobuf/text_format.h"
 
 namespace aftersales {

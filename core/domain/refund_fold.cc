@@ -84,6 +84,13 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       state->set_reversal_reason(fact.refund_reversed().reason());
       *state->mutable_reversed_at() = fact.occurred_at();
       return;
+    case v1::Event::kInvariantBroken: {
+      v1::Finding* finding = state->add_findings();
+      finding->set_kind(v1::Finding::KIND_INVARIANT_BROKEN);
+      finding->set_message(fact.invariant_broken().message());
+      *finding->mutable_found_at() = fact.occurred_at();
+      return;
+    }
     case v1::Event::kRefundSucceeded:
       // A proof of payment overturns a failure and an unknown outcome, but nothing final.
       if (!IsFinal(state->status())) Succeed(fact, state);

@@ -1,6 +1,7 @@
 #include "core/domain/refund_quote.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <limits>
 #include <numeric>
@@ -85,103 +86,147 @@ struct Group {
   bool promised = false;      // the seller could not send the replacement that was agreed on
 };
 
-// Amounts of one kind over all units of each line, and how much of them earlier refunds gave back
-// or exchanges have taken.
+// Whether the policy keeps the shipping of such units from the buyer.
+bool KeepsShipping(const v1::Policy& policy, v1::Condition condition, v1::ReturnReason reason) {
+  return IsWrong(condition) ||
+         (policy.shipping_refund_by_fault() && !SellerAnswers(MeaningOf(reason).fault));
+}
+
+// The amounts of each line that its units share, and how much of them is gone with those that
+// earlier refunds or exchanges took.
 class LineShares {
  public:
-  LineShares(const v1::Order& order, std::span<const v1::Refund> refunds,
-             std::span<const v1::Exchange> exchanges)
-      : order_(order),
-        shipping_(ShippingByLine(order)),
-        shipping_tax_(ShippingTaxByLine(order)),
-        done_(static_cast<size_t>(order.lines_size())) {
+  LineShares(const v1::Order& order, const PolicyInForce& policy,
+             std::span<const v1::Refund> refunds, std::span<const v1::Exchange> exchanges)
+      : policy_(policy), done_(static_cast<size_t>(order.lines_size())) {
+    const std::vector<int64_t> shipping = ShippingByLine(order);
+    const std::vector<int64_t> shipping_tax = ShippingTaxByLine(order);
     std::vector<int64_t> weights;
     for (const v1::OrderLine& line : order.lines()) {
       weights.push_back(line.item_total().minor_units());
     }
-    free_shipping_ = money::Allocate(order.free_shipping_notional().minor_units(), weights);
-    for (int i = 0; i < order.lines_size(); ++i) {
-      Done& done = done_[static_cast<size_t>(i)];
-      done.units = UnitsRefundedOrReserved(refunds, order.lines(i).line_id());
-      Paid(refunds, order.lines(i).line_id(), &done);
-      Exchanged(exchanges, order.lines(i).line_id(), &done);
+    const std::vector<int64_t> free_shipping =
+        money::Allocate(order.free_shipping_notional().minor_units(), weights);
+    for (size_t i = 0; i < done_.size(); ++i) {
+      const v1::OrderLine& line = order.lines(static_cast<int>(i));
+      done_[i].quantity = line.quantity();
+      done_[i].pools = {Pool{line.item_total().minor_units()}, Pool{line.tax_total().minor_units()},
+                        Pool{shipping[i]}, Pool{shipping_tax[i]}, Pool{free_shipping[i]}};
+      for (const v1::Refund& refund : refunds) {
+        if (HoldsMoney(refund.status())) Account(refund, line, &done_[i]);
+      }
+      for (const v1::Exchange& exchange : exchanges) {
+        if (HoldsUnits(exchange)) Account(exchange, line.line_id(), &done_[i]);
+      }
     }
   }
 
-  int64_t TakeItem(const Group& group) {
-    return Remaining(group, order_.lines(group.line).item_total().minor_units(),
-                     &done_[static_cast<size_t>(group.line)].item);
+  enum Kind { kItem, kTax, kShipping, kShippingTax, kFreeShipping };
+  // The share of the next units, which are gone with it even if the buyer does not get it.
+  int64_t Take(Kind kind, const Group& group) {
+    return done_[static_cast<size_t>(group.line)].Take(kind, group.quantity);
   }
-  int64_t TakeTax(const Group& group) {
-    return Remaining(group, order_.lines(group.line).tax_total().minor_units(),
-                     &done_[static_cast<size_t>(group.line)].tax);
-  }
-  int64_t Shipping(const Group& group) const { return Next(group, shipping_); }
-  int64_t ShippingTax(const Group& group) const { return Next(group, shipping_tax_); }
-  int64_t FreeShipping(const Group& group) const { return Next(group, free_shipping_); }
   void Advance(const Group& group) {
     done_[static_cast<size_t>(group.line)].units += group.quantity;
   }
-  int32_t UnitsDone(int line) const { return done_[static_cast<size_t>(line)].units; }
+  int32_t UnitsDone(int line) const {
+    return static_cast<int32_t>(std::min<int64_t>(done_[static_cast<size_t>(line)].units,
+                                                  std::numeric_limits<int32_t>::max()));
+  }
 
  private:
+  struct Pool {
+    int64_t total = 0;
+    int64_t gone = 0;
+  };
   struct Done {
-    int32_t units = 0;
+    int64_t quantity = 0;
+    int64_t units = 0;
     bool known = true;  // whether the refunds say what they paid for these units
-    int64_t item = 0;
-    int64_t tax = 0;
+    std::array<Pool, kFreeShipping + 1> pools = {};
+
+    // The next units' share of what is left. The same as the cumulative share as long as refunds
+    // succeed in the order in which they were quoted, and still exact in sum when one in between
+    // failed and gave its units back.
+    // `skipped` of them were accounted for already.
+    int64_t Take(Kind kind, int64_t count, int64_t skipped = 0) {
+      Pool& pool = pools[kind];
+      if (!known) return money::NextUnits(pool.total, quantity, units, count);
+      const int64_t left = std::max<int64_t>(0, pool.total - pool.gone);
+      const int64_t open = quantity - units - skipped;
+      const int64_t share = open < count ? left : money::NextUnits(left, open, 0, count);
+      pool.gone += share;
+      return share;
+    }
   };
 
-  static void Paid(std::span<const v1::Refund> refunds, std::string_view line_id, Done* done) {
+  static std::optional<Kind> KindOf(v1::BreakdownLine::Kind kind) {
+    switch (kind) {
+      case v1::BreakdownLine::KIND_ITEM:
+        return kItem;
+      case v1::BreakdownLine::KIND_ITEM_TAX:
+        return kTax;
+      case v1::BreakdownLine::KIND_SHIPPING:
+        return kShipping;
+      case v1::BreakdownLine::KIND_SHIPPING_TAX:
+        return kShippingTax;
+      case v1::BreakdownLine::KIND_FREE_SHIPPING_SHARE:
+        return kFreeShipping;
+      default:
+        return std::nullopt;
+    }
+  }
+
+  void Account(const v1::Refund& refund, const v1::OrderLine& of, Done* done) const {
+    const std::string& line_id = of.line_id();
+    const v1::Policy& policy = policy_.Of(of);
     int64_t units = 0;
-    for (const v1::Refund& refund : refunds) {
-      if (!HoldsMoney(refund.status())) continue;
-      for (const v1::BreakdownLine& line : refund.breakdown()) {
-        if (line.line_id() != line_id) continue;
-        if (line.kind() == v1::BreakdownLine::KIND_ITEM) {
-          units += line.quantity();
-          done->item += line.amount().minor_units();
-        } else if (line.kind() == v1::BreakdownLine::KIND_ITEM_TAX) {
-          done->tax += line.amount().minor_units();
-        }
+    int64_t without_shipping = 0;
+    int64_t wrong = 0;
+    for (const v1::RefundItem& item : refund.items()) {
+      if (item.line_id() != line_id) continue;
+      units += item.quantity();
+      if (IsWrong(item.condition())) wrong += item.quantity();
+      if (KeepsShipping(policy, item.condition(), item.reason())) {
+        without_shipping += item.quantity();
       }
     }
-    done->known = units == done->units;
+    if (units == 0) return;
+    // A share of nothing has no line; a refund without any was not quoted here.
+    done->known = done->known && refund.breakdown_size() > 0;
+    std::array<bool, kFreeShipping + 1> given = {};
+    for (const v1::BreakdownLine& line : refund.breakdown()) {
+      const std::optional<Kind> kind = KindOf(line.kind());
+      if (!kind || line.line_id() != line_id) continue;
+      done->pools[*kind].gone += line.amount().minor_units();
+      given[*kind] = true;
+    }
+    // What the buyer did not get of the shipping is gone all the same.
+    const auto keep = [&](Kind kind, int64_t count) {
+      if (count > 0 && (count < units || !given[kind])) done->Take(kind, count, units - count);
+    };
+    if (done->known) {
+      keep(kShipping, without_shipping);
+      keep(kShippingTax, without_shipping);
+      keep(kFreeShipping, wrong);
+    }
+    done->units += units;
   }
 
-  static void Exchanged(std::span<const v1::Exchange> exchanges, std::string_view line_id,
-                        Done* done) {
-    for (const v1::Exchange& exchange : exchanges) {
-      if (!HoldsUnits(exchange)) continue;
-      for (const v1::ExchangeItem& item : exchange.items()) {
-        if (item.line_id() != line_id) continue;
-        done->units += item.quantity();
-        done->item += item.item_value().minor_units();
-        done->tax += item.tax_value().minor_units();
+  // Other goods were given for what these units cost, and nothing for their shipping.
+  static void Account(const v1::Exchange& exchange, std::string_view line_id, Done* done) {
+    for (const v1::ExchangeItem& item : exchange.items()) {
+      if (item.line_id() != line_id) continue;
+      for (const Kind kind : {kShipping, kShippingTax, kFreeShipping}) {
+        done->Take(kind, item.quantity());
       }
+      done->pools[kItem].gone += item.item_value().minor_units();
+      done->pools[kTax].gone += item.tax_value().minor_units();
+      done->units += item.quantity();
     }
   }
 
-  // The next units' share of what is left. The same as the cumulative share as long as refunds
-  // succeed in the order in which they were quoted, and still exact in sum when one in between
-  // failed and gave its units back.
-  int64_t Remaining(const Group& group, int64_t total, int64_t* paid) {
-    const Done& done = done_[static_cast<size_t>(group.line)];
-    const int64_t quantity = order_.lines(group.line).quantity();
-    if (!done.known) return money::NextUnits(total, quantity, done.units, group.quantity);
-    const int64_t share = money::NextUnits(total - *paid, quantity - done.units, 0, group.quantity);
-    *paid += share;
-    return share;
-  }
-
-  int64_t Next(const Group& group, const std::vector<int64_t>& totals) const {
-    return money::NextUnits(totals[static_cast<size_t>(group.line)],
-                            order_.lines(group.line).quantity(),
-                            done_[static_cast<size_t>(group.line)].units, group.quantity);
-  }
-
-  const v1::Order& order_;
-  std::vector<int64_t> shipping_, shipping_tax_, free_shipping_;
+  const PolicyInForce& policy_;
   std::vector<Done> done_;
 };
 
@@ -476,8 +521,11 @@ void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& g
   const std::string& line_id = order.lines(group.line).line_id();
   const bool inside = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
   const v1::Fault fault = group.promised ? v1::FAULT_SELLER : MeaningOf(group.reason).fault;
-  const int64_t item = shares->TakeItem(group);
-  const int64_t tax = shares->TakeTax(group);
+  const int64_t item = shares->Take(LineShares::kItem, group);
+  const int64_t tax = shares->Take(LineShares::kTax, group);
+  const int64_t shipping = shares->Take(LineShares::kShipping, group);
+  const int64_t shipping_tax = shares->Take(LineShares::kShippingTax, group);
+  const int64_t free_share = shares->Take(LineShares::kFreeShipping, group);
   const int64_t fee_bp = RestockingBp(policy.restocking(), group, fault, late);
   auto line = [&](v1::BreakdownLine::Kind kind, int64_t amount, bool informational = false) {
     sum->Line(kind, line_id, group.quantity, amount, informational);
@@ -485,12 +533,11 @@ void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& g
 
   line(v1::BreakdownLine::KIND_ITEM, item);
   line(v1::BreakdownLine::KIND_ITEM_TAX, tax, inside);
+  if (group.promised || !KeepsShipping(policy, group.condition, group.reason)) {
+    line(v1::BreakdownLine::KIND_SHIPPING, shipping);
+    line(v1::BreakdownLine::KIND_SHIPPING_TAX, shipping_tax, inside);
+  }
   if (!IsWrong(group.condition)) {
-    if (!policy.shipping_refund_by_fault() || SellerAnswers(fault)) {
-      line(v1::BreakdownLine::KIND_SHIPPING, shares->Shipping(group));
-      line(v1::BreakdownLine::KIND_SHIPPING_TAX, shares->ShippingTax(group), inside);
-    }
-    const int64_t free_share = shares->FreeShipping(group);
     line(v1::BreakdownLine::KIND_FREE_SHIPPING_SHARE, free_share, true);
     if (policy.retain_free_shipping() && !SellerAnswers(fault)) {
       line(v1::BreakdownLine::KIND_FREE_SHIPPING_RETAINED, -free_share);
@@ -609,7 +656,7 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
     }
   }
 
-  LineShares shares(order, refunds_of_order, exchanges_of_order);
+  LineShares shares(order, policy, refunds_of_order, exchanges_of_order);
   absl::Status units = CheckUnits(order, *groups, shares, exchanges_of_order);
   if (!units.ok()) return units;
 
@@ -650,11 +697,14 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
 UnitsValue ValueOfUnits(const v1::Order& order, int line, int32_t quantity,
                         std::span<const v1::Refund> refunds_of_order,
                         std::span<const v1::Exchange> exchanges_of_order) {
-  LineShares shares(order, refunds_of_order, exchanges_of_order);
+  // Rules decide on shipping alone.
+  static const v1::Policy none;
+  const PolicyInForce rules(none);
+  LineShares shares(order, rules, refunds_of_order, exchanges_of_order);
   Group group;
   group.line = line;
   group.quantity = quantity;
-  return {shares.TakeItem(group), shares.TakeTax(group)};
+  return {shares.Take(LineShares::kItem, group), shares.Take(LineShares::kTax, group)};
 }
 
 absl::Status CheckNotPaidByPlatform(const v1::Return& state,

@@ -152,6 +152,12 @@ class Fold {
       case v1::Event::kManualActionChanged:
         ManualAction(fact_.manual_action_changed());
         break;
+      case v1::Event::kInvariantBroken:
+        Find(v1::Finding::KIND_INVARIANT_BROKEN, at_, fact_.invariant_broken().message());
+        break;
+      case v1::Event::kCostRecorded:
+        CostRecorded(fact_.cost_recorded());
+        break;
       default:
         return;  // a fact of another subject says nothing about a return
     }
@@ -592,13 +598,62 @@ class Fold {
     return std::max<int64_t>(0, label.cost().minor_units());
   }
 
-  void Post(v1::LedgerEntry::Kind kind, int64_t amount, std::string_view currency,
-            std::string_view formula) {
-    if (amount == 0) return;
+  struct Input {
+    const char* name;
+    int64_t value;
+  };
+  v1::LedgerEntry* Post(v1::LedgerEntry::Kind kind, int64_t amount, std::string_view currency,
+                        std::string_view formula, std::initializer_list<Input> inputs) {
+    if (amount == 0) return nullptr;
     v1::LedgerEntry* entry = state_.add_ledger();
     entry->set_kind(kind);
     *entry->mutable_amount() = money::Make(amount, currency);
     entry->set_formula(Cat(formula, "@", context_.policy.profile()));
+    *entry->mutable_occurred_at() = fact_.occurred_at();
+    if (!context_.with_inputs) return entry;
+    for (const Input& input : inputs) {
+      v1::LedgerEntry::Input* added = entry->add_inputs();
+      added->set_name(input.name);
+      added->set_value(input.value);
+    }
+    return entry;
+  }
+
+  void CostRecorded(const v1::CostRecorded& body) {
+    if (body.replaces()) {
+      int64_t booked = 0;
+      for (const v1::LedgerEntry& entry : state_.ledger()) {
+        if (entry.kind() == body.kind()) booked += entry.amount().minor_units();
+      }
+      Post(body.kind(), -booked, body.amount().currency_code(), "reversal", {{"booked", booked}});
+    }
+    v1::LedgerEntry* entry = Post(body.kind(), body.amount().minor_units(),
+                                  body.amount().currency_code(), "recorded", {});
+    if (entry == nullptr) return;
+    entry->set_formula("recorded");
+    entry->set_source(body.source());
+    entry->set_note(body.note());
+  }
+
+  // Units that are gone or worth less than they cost, as far as the order says what they cost.
+  void WriteOff(const v1::ReturnItem& item, int64_t units, int64_t recovery_bp) {
+    const v1::OrderLine* line = LineOf(item);
+    if (line == nullptr || !line->has_unit_cost() || units < 1) return;
+    const int64_t cost = units * line->unit_cost().minor_units();
+    const int64_t recovery = money::ApplyBasisPoints(cost, recovery_bp);
+    Post(v1::LedgerEntry::KIND_WRITE_OFF, recovery - cost, line->unit_cost().currency_code(),
+         "write_off", {{"units", units}, {"cost", cost}, {"recovery_bp", recovery_bp}});
+  }
+
+  // The parcel does not come back, and neither does what is in it.
+  void LostInCustoms() {
+    OnItsWay(at_);
+    state_.set_status(v1::Return::STATUS_LOST);
+    Find(v1::Finding::KIND_FULL_LOSS, at_,
+         "Customs did not let the parcel through: goods, carriage and fees are lost.");
+    for (const v1::ReturnItem& item : state_.items()) {
+      WriteOff(item, std::max(0, item.quantity_approved() - item.quantity_received()), 0);
+    }
   }
 
   // Books the cost of a label (sign -1) or takes it back (+1).
@@ -606,12 +661,14 @@ class Fold {
     if (!charged || label.paid_by() == v1::ReturnLabel::PAYER_PLATFORM) return;
     if (label.paid_by() != v1::ReturnLabel::PAYER_BUYER) {
       Post(v1::LedgerEntry::KIND_RETURN_LABEL, sign * CostOf(label), label.cost().currency_code(),
-           "return_label");
+           "return_label", {{"cost", CostOf(label)}});
     }
     if (label.kind() != v1::ReturnLabel::KIND_AMAZON_GENERATED) return;
     const std::string& currency = context_.channel.currency_code();
     const std::optional<int64_t> fee = LabelHandlingFee(context_.policy, currency, CostOf(label));
-    if (fee) Post(v1::LedgerEntry::KIND_LABEL_HANDLING, sign * *fee, currency, "label_handling");
+    if (fee)
+      Post(v1::LedgerEntry::KIND_LABEL_HANDLING, sign * *fee, currency, "label_handling",
+           {{"raw", CostOf(label)}});
   }
 
   // One that a carrier sold is void, and its cost back, when the carrier says so.
@@ -654,6 +711,10 @@ class Fold {
     if (body.milestone() == v1::TrackingEvent::MILESTONE_LOST) {
       OnItsWay(at_);
       state_.set_status(v1::Return::STATUS_LOST);
+      return;
+    }
+    if (body.milestone() == v1::TrackingEvent::MILESTONE_CUSTOMS_FAILED) {
+      LostInCustoms();
       return;
     }
     if (state_.has_return_by() && state_.status() != v1::Return::STATUS_IN_TRANSIT &&
@@ -722,7 +783,16 @@ class Fold {
     }
     if (receipt.lines_size() == 0) return;
     *state_.add_receipts() = receipt;
+    PostProcessing();
     PlaceUnits(when, surplus);
+  }
+
+  // Work on a parcel, where the seller reckons with it.
+  void PostProcessing() {
+    const std::string& currency = context_.channel.currency_code();
+    const auto cost = context_.policy.processing_minor_units().find(currency);
+    if (cost == context_.policy.processing_minor_units().end() || state_.platform_managed()) return;
+    Post(v1::LedgerEntry::KIND_PROCESSING, -cost->second, currency, "processing", {{"parcels", 1}});
   }
 
   // What units mean that came in the present state.
@@ -809,6 +879,9 @@ class Fold {
       item->set_quantity_accepted(Plus(item->quantity_accepted(), reported.quantity()));
     } else {
       item->set_quantity_damaged(Plus(item->quantity_damaged(), reported.quantity()));
+    }
+    if (!state_.platform_managed()) {
+      WriteOff(*item, reported.quantity(), RecoveryBp(context_.policy, reported.disposition()));
     }
     if (reported.reason() != v1::RETURN_REASON_UNSPECIFIED &&
         reported.reason() != item->buyer_reason()) {
@@ -983,7 +1056,11 @@ class Fold {
     }
     const int64_t fee =
         RefundAdminFee(context_.policy, order.currency_code(), base, line->referral_bp());
-    Post(v1::LedgerEntry::KIND_ADMIN_FEE, -fee, order.currency_code(), "refund_admin_fee");
+    Post(v1::LedgerEntry::KIND_ADMIN_FEE, -fee, order.currency_code(), "refund_admin_fee",
+         {{"base", base},
+          {"referral_bp", line->referral_bp()},
+          {"referral", ReferralFee(base, line->referral_bp())},
+          {"admin_fee_bp", context_.policy.admin_fee_bp()}});
   }
 
   void Settled() {
@@ -1219,6 +1296,11 @@ class Fold {
       state_.set_status(v1::Return::STATUS_RESOLVED);
       MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
     }
+    // What customs kept is settled when the buyer has the money.
+    const bool full_loss = std::any_of(
+        state_.findings().begin(), state_.findings().end(),
+        [](const v1::Finding& finding) { return finding.kind() == v1::Finding::KIND_FULL_LOSS; });
+    if (state_.status() == v1::Return::STATUS_LOST && full_loss && PaidAhead()) Settled();
     if (state_.status() == v1::Return::STATUS_RESOLVED && AllRefunded(state_)) StartAutoClose();
   }
 

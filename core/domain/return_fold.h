@@ -27,6 +27,8 @@ struct FoldContext {
   const v1::Policy& policy;
   const v1::Order* order = nullptr;
   std::span<const v1::Return> returns_of_order = {};
+  // Whether ledger entries get the inputs of their formulas, to be shown; they are not stored.
+  bool with_inputs = false;
 };
 
 // Where a fact stands in the order of its return: compare as strings.

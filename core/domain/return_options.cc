@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
+#include "core/domain/costs.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/return_items.h"
@@ -163,10 +165,6 @@ void AddRoutes(const v1::Return& state, const Deciding& deciding, v1::ReturnOpti
 
 }  // namespace
 
-int64_t RouteCost(int64_t freight, int64_t recovery, int64_t lost_bp) {
-  return freight - money::ApplyBasisPoints(recovery, 10'000 - lost_bp);
-}
-
 v1::ReturnRoute RouteTo(const v1::Channel& channel, const v1::ReturnAddress& address) {
   return address.country_code() == channel.country_code() ? v1::RETURN_ROUTE_LOCAL
                                                           : v1::RETURN_ROUTE_ORIGIN;
@@ -241,6 +239,10 @@ v1::ReturnOptions::Returnless ReturnlessOption(const v1::Return& state, const De
 v1::ReturnOptions ReturnOptionsOf(const v1::Return& state, const Deciding& deciding) {
   v1::ReturnOptions options;
   *options.mutable_returnless() = ReturnlessOption(state, deciding);
+  // A sentence here; part of one in a refusal.
+  std::string* why = options.mutable_returnless()->mutable_reason();
+  why->front() = absl::ascii_toupper(static_cast<unsigned char>(why->front()));
+  if (why->back() != '.') why->push_back('.');
   AddRoutes(state, deciding, &options);
   AddLabels(state, deciding, &options);
   return options;

@@ -1,8 +1,6 @@
 // In which ways the goods of a return may come back, and what each is expected to cost.
 #pragma once
 
-#include <cstdint>
-
 #include "aftersales/v1/return.pb.h"
 #include "aftersales/v1/return_service.pb.h"
 #include "core/domain/return_guards.h"
@@ -14,10 +12,6 @@ v1::ReturnOptions::Returnless ReturnlessOption(const v1::Return& state, const De
 
 // All labels and routes, each with the reason why or why not. `deciding.order` may be null.
 v1::ReturnOptions ReturnOptionsOf(const v1::Return& state, const Deciding& deciding);
-
-// Expected cost of a route in minor units: freight, less what the goods bring in where they are not
-// lost on the way (`lost_bp`). Below zero: a gain.
-int64_t RouteCost(int64_t freight, int64_t recovery, int64_t lost_bp);
 
 // LOCAL for an address in the marketplace's country, ORIGIN for one elsewhere.
 v1::ReturnRoute RouteTo(const v1::Channel& channel, const v1::ReturnAddress& address);

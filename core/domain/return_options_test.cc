@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/domain/costs.h"
 #include "core/domain/money.h"
 #include "core/domain/policy.h"
 #include "core/domain/reasons.h"

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -16,6 +17,7 @@
 #include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/policy.pb.h"
+#include "core/domain/invariants.h"
 #include "core/domain/metrics.h"
 #include "core/domain/policy_book.h"
 #include "core/engine/ids.h"
@@ -60,6 +62,8 @@ struct Command {
   v1::Actor actor;
   std::string source;  // `api`, `import`, a plugin id, `clock`
   absl::Time now;
+  // What this change would break; then it is undone as a whole.
+  std::vector<Violation> violations = {};
 
   // NOT_FOUND when there is no such channel of this seller.
   absl::StatusOr<const ChannelInfo*> Channel(std::string_view name);

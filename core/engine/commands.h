@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "aftersales/plugin/v1/marketplace.pb.h"
 #include "aftersales/v1/channel_service.pb.h"
+#include "aftersales/v1/cost_service.pb.h"
 #include "aftersales/v1/exchange_service.pb.h"
 #include "aftersales/v1/fact_service.pb.h"
 #include "aftersales/v1/order_service.pb.h"
@@ -29,6 +30,14 @@ enum class Change { kCreated, kUpdated, kUnchanged };
 // The account's health, as a report shows it.
 absl::StatusOr<Change> StoreAccountHealth(Command& c, const ChannelInfo& channel,
                                           const plugin::v1::AccountHealth& health);
+
+// cost_commands.cc
+absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::string_view seller,
+                                                 std::string_view return_name, absl::Time now);
+absl::StatusOr<v1::Return> RecordCost(Command& c, const v1::RecordCostRequest& request);
+
+// fact_commands.cc: leaves a finding on a return or refund, if there is such a one.
+absl::Status RecordViolation(Command& c, const Violation& violation);
 
 // policy_commands.cc
 absl::StatusOr<v1::PolicyVersion> ProposePolicy(Command& c,

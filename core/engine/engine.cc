@@ -10,8 +10,15 @@
 #include "core/domain/tracking.h"
 #include "core/engine/commands.h"
 #include "core/status/refusal.h"
+#include "spdlog/spdlog.h"
 
 namespace aftersales::engine {
+
+namespace {
+
+constexpr std::string_view kInvariantsSource = "invariants";
+
+}  // namespace
 
 // Who is told of commits. Shared, so that a subscription may outlive the engine.
 struct Engine::Listeners {
@@ -106,14 +113,16 @@ void Engine::RunRaw(std::string_view seller, v1::Actor actor, std::string reques
     running_.erase(running_key);
   };
   auto outcome = std::make_shared<absl::Status>();
+  auto broken = std::make_shared<std::vector<Violation>>();
   const absl::Status queued = store_.Submit(
       [this, seller = std::string(seller), actor = std::move(actor),
        request_id = std::move(request_id), hash = std::move(hash), command = std::move(command),
-       keep = std::move(keep), outcome](store::Transaction& transaction) {
+       keep = std::move(keep), outcome, broken](store::Transaction& transaction) {
         RefreshChannels();
         Command c{transaction, services_, seller, actor, "api", clock_.Now()};
         if (request_id.empty()) {
           *outcome = command(c, nullptr, nullptr);
+          HoldToInvariants(c, outcome.get(), broken.get());
           return outcome->ok() && keep();
         }
         if (const auto stored = transaction.FindAnswer(seller, request_id)) {
@@ -128,18 +137,49 @@ void Engine::RunRaw(std::string_view seller, v1::Actor actor, std::string reques
         }
         store::StoredAnswer answer{hash, {}};
         *outcome = command(c, nullptr, &answer.response);
+        HoldToInvariants(c, outcome.get(), broken.get());
         if (!outcome->ok()) return false;
         transaction.PutAnswer(seller, request_id, answer, absl::ToUnixMicros(c.now));
         return true;
       },
-      [this, outcome, done, release](const absl::Status& committed) {
+      [this, outcome, broken, seller = std::string(seller), done,
+       release](const absl::Status& committed) {
         if (!committed.ok()) channels_stale_ = true;
         release();
+        Report(seller, *broken);
         done(committed.ok() ? *outcome : committed);
       });
   if (!queued.ok()) {
     release();
     done(queued);
+  }
+}
+
+// A change that would break what always holds is a defect: nothing of it stays, and it is said.
+void Engine::HoldToInvariants(const Command& c, absl::Status* outcome,
+                              std::vector<Violation>* broken) {
+  // The finding itself is kept on what is broken already.
+  if (!outcome->ok() || c.violations.empty() || c.source == kInvariantsSource) return;
+  *broken = c.violations;
+  const Violation& first = c.violations.front();
+  *outcome = Refuse(absl::StatusCode::kInternal, "INVARIANT_BROKEN",
+                    Cat("this would break the rule ", first.invariant, " (", first.message,
+                        "), so nothing was changed; it is a defect, please report it"))
+                 .With("invariant", first.invariant)
+                 .With("subject", first.subject);
+}
+
+void Engine::Report(const std::string& seller, const std::vector<Violation>& broken) {
+  for (const Violation& violation : broken) {
+    spdlog::error("invariant broken, change undone: {} of {}: {}", violation.invariant,
+                  violation.subject, violation.message);
+    v1::Actor actor;
+    actor.set_role(v1::ROLE_RULE);
+    actor.set_id(std::string(kInvariantsSource));
+    RunInternal(
+        seller, std::move(actor), kInvariantsSource,
+        [violation](Command& c) { return RecordViolation(c, violation); },
+        [](const absl::Status&) {});
   }
 }
 
@@ -151,16 +191,19 @@ void Engine::RunInternal(std::string_view seller, v1::Actor actor, std::string_v
                          std::function<absl::Status(Command&)> work,
                          std::function<void(const absl::Status&)> done) {
   auto outcome = std::make_shared<absl::Status>();
+  auto broken = std::make_shared<std::vector<Violation>>();
   const absl::Status queued = store_.Submit(
       [this, seller = std::string(seller), actor = std::move(actor), source = std::string(source),
-       work = std::move(work), outcome](store::Transaction& transaction) {
+       work = std::move(work), outcome, broken](store::Transaction& transaction) {
         RefreshChannels();
         Command c{transaction, services_, seller, actor, source, clock_.Now()};
         *outcome = work(c);
+        HoldToInvariants(c, outcome.get(), broken.get());
         return outcome->ok();
       },
-      [this, outcome, done](const absl::Status& committed) {
+      [this, outcome, broken, seller = std::string(seller), done](const absl::Status& committed) {
         if (!committed.ok()) channels_stale_ = true;
+        Report(seller, *broken);
         done(committed.ok() ? *outcome : committed);
       });
   if (!queued.ok()) done(queued);

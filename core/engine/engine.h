@@ -110,6 +110,10 @@ class Engine {
   using RawCommand =
       std::function<absl::Status(Command&, const std::string* stored, std::string* to_store)>;
 
+  static void HoldToInvariants(const Command& c, absl::Status* outcome,
+                               std::vector<Violation>* broken);
+  // Logs what was undone and leaves a finding on its subject, where that exists.
+  void Report(const std::string& seller, const std::vector<Violation>& broken);
   static std::string HashOf(std::string_view method, const google::protobuf::MessageLite& request);
   void RunRaw(std::string_view seller, v1::Actor actor, std::string request_id, std::string hash,
               RawCommand command, std::function<bool()> keep,

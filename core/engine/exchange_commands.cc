@@ -113,6 +113,14 @@ absl::Status Record(Command& c, const ChannelInfo& channel, store::ExchangeRecor
   if (created) *state->mutable_create_time() = state->update_time();
   c.store.PutExchange(*record, created);
   MoveStock(c, before, *state);
+  const std::string_view order_id = names::Split(state->order()).id;
+  if (const auto order = c.store.FindOrder(c.seller, order_id)) {
+    for (Violation& violation : CheckInvariants(*state, before.status(), *order,
+                                                c.store.RefundsOfOrder(c.seller, order_id),
+                                                c.store.ExchangesOfOrder(c.seller, order_id))) {
+      c.violations.push_back(std::move(violation));
+    }
+  }
 
   const v1::ExchangedUnits::State now = UnitsStateOf(state->status());
   if (now == UnitsStateOf(before.status())) return absl::OkStatus();

@@ -118,4 +118,27 @@ absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,
   return response;
 }
 
+absl::Status RecordViolation(Command& c, const Violation& violation) {
+  const names::Name name = names::Split(violation.subject);
+  v1::InvariantBroken broken;
+  broken.set_invariant(violation.invariant);
+  broken.set_message(Cat("A change was undone, because ", violation.message, "."));
+  if (name.collection == "refunds") {
+    auto record = c.store.FindRefund(c.seller, name.id);
+    if (!record) return absl::OkStatus();
+    v1::Event fact = c.NewEvent(record->state().name(), record->state().channel());
+    *fact.mutable_invariant_broken() = std::move(broken);
+    return RecordRefundFact(c, *std::move(record), std::move(fact)).status();
+  }
+  // A new one that was undone is not there.
+  if (!c.store.FindReturn(c.seller, name.id)) return absl::OkStatus();
+  auto editor = ReturnEditor::Open(c, violation.subject);
+  if (!editor.ok()) return editor.status();
+  v1::Event fact = editor->NewFact();
+  *fact.mutable_invariant_broken() = std::move(broken);
+  editor->Add(std::move(fact));
+  editor->Save();
+  return absl::OkStatus();
+}
+
 }  // namespace aftersales::engine

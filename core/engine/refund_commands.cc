@@ -126,6 +126,22 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
   *state->mutable_update_time() = calendar::ToProto(c.now);
   if (created) *state->mutable_create_time() = state->update_time();
   c.store.PutRefund(record, created);
+  if (const auto order = c.store.FindOrder(c.seller, names::Split(state->order()).id)) {
+    const std::vector<v1::Refund> refunds =
+        c.store.RefundsOfOrder(c.seller, names::Split(state->order()).id);
+    for (Violation& violation : CheckInvariants(*state, before, *order, refunds)) {
+      c.violations.push_back(std::move(violation));
+    }
+    const std::vector<v1::Exchange> exchanges =
+        c.store.ExchangesOfOrder(c.seller, names::Split(state->order()).id);
+    // Facts of the marketplace are never refused; what they contradict is a finding.
+    if (!exchanges.empty() && state->kind() != v1::Refund::KIND_PLATFORM && !HoldsMoney(before) &&
+        HoldsMoney(state->status()) && state->status() != v1::Refund::STATUS_SUCCEEDED) {
+      for (Violation& violation : CheckUnitsUsedOnce(state->name(), *order, refunds, exchanges)) {
+        c.violations.push_back(std::move(violation));
+      }
+    }
+  }
 
   const bool paid_now =
       before != v1::Refund::STATUS_SUCCEEDED && state->status() == v1::Refund::STATUS_SUCCEEDED;

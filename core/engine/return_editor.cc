@@ -155,6 +155,9 @@ const v1::Return& ReturnEditor::Save() {
   command_->Recount(channel_->id, before_, after);
   before_ = std::move(after);
   AskForVoids();
+  for (Violation& violation : CheckInvariants(*state)) {
+    command_->violations.push_back(std::move(violation));
+  }
   created_ = changed_ = false;
   return *state;
 }

@@ -5,17 +5,12 @@
 #include <sstream>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "tests/e2e/test_host.h"
+#include "tests/crash/stored.h"
 
 namespace aftersales::crash {
 namespace {
 
 namespace fs = std::filesystem;
-using e2e::kSeller;
-using e2e::Refunds;
-using e2e::Returns;
-
 // A line of a fake's log of what it did.
 struct Effect {
   std::string method, id, subject;
@@ -44,61 +39,8 @@ std::set<std::string> ToldToErp(const fs::path& data) {
   return told;
 }
 
-// All pages of a list.
-template <typename Stub, typename Request, typename Response, typename Items>
-auto All(Client& client,
-         grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-         Items items) {
-  std::vector<std::decay_t<decltype(items(Response())[0])>> all;
-  Request request;
-  request.set_parent(kSeller);
-  request.set_page_size(1000);
-  do {
-    const Response page = client.Read(method, request);
-    const auto& more = items(page);
-    all.insert(all.end(), more.begin(), more.end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
-  return all;
-}
-
-std::vector<v1::Event> AllEvents(Client& client) {
-  return All(
-      client, &e2e::Events::ListEvents,
-      [](const v1::ListEventsResponse& page) -> const auto& { return page.events(); });
-}
-
 bool IsOf(const std::string& name, const std::string& collection) {
   return absl::StrContains(name, absl::StrCat("/", collection, "/"));
-}
-
-// What is stored, by name.
-struct Stored {
-  std::map<std::string, v1::Return> returns;
-  std::map<std::string, v1::Refund> refunds;
-  std::map<std::string, v1::Order> orders;
-  std::vector<v1::Event> events;
-};
-
-Stored Read(Client& client) {
-  Stored stored;
-  for (v1::Return& state : All(
-           client, &Returns::ListReturns,
-           [](const auto& p) -> const auto& { return p.returns(); })) {
-    stored.returns[state.name()] = std::move(state);
-  }
-  for (v1::Refund& refund : All(
-           client, &Refunds::ListRefunds,
-           [](const auto& p) -> const auto& { return p.refunds(); })) {
-    stored.refunds[refund.name()] = std::move(refund);
-  }
-  for (v1::Order& order : All(
-           client, &e2e::Orders::ListOrders,
-           [](const auto& p) -> const auto& { return p.orders(); })) {
-    stored.orders[order.name()] = std::move(order);
-  }
-  stored.events = AllEvents(client);
-  return stored;
 }
 
 // Everything that was acknowledged is there, at least as far as it was told, and nothing besides.
@@ -137,6 +79,7 @@ void CheckEffects(const Stored& stored, const std::vector<Walked>& walks, const 
   std::set<std::string> ids;
   std::map<std::string, std::vector<Effect>> refunded;
   std::map<std::string, int> decided;
+  std::map<std::string, int> voided;
   std::set<std::string> labels;
   for (const Effect& effect : EffectsOf(data)) {
     if (!ids.insert(effect.id).second) {
@@ -145,17 +88,28 @@ void CheckEffects(const Stored& stored, const std::vector<Walked>& walks, const 
     if (effect.method == "IssueRefund") refunded[effect.subject].push_back(effect);
     if (effect.method == "DecideReturn") ++decided[effect.subject];
     if (effect.method == "IssueLabel") labels.insert(effect.id);
+    if (effect.method == "VoidLabel") ++voided[effect.subject];
+  }
+  std::set<std::string> reversed;
+  for (const Walked& walked : walks) {
+    reversed.insert(walked.reversed.begin(), walked.reversed.end());
   }
   std::map<std::string, int64_t> paid;  // by order
   for (const auto& [name, refund] : stored.refunds) {
     const std::vector<Effect>& done = refunded[name];
-    if (refund.status() != v1::Refund::STATUS_SUCCEEDED) {
+    if (refund.status() == v1::Refund::STATUS_CANCELLED) {
+      if (!done.empty()) verdict.Doubled(name + " was paid and had been taken back");
+      continue;
+    }
+    const bool came_back = reversed.contains(name);
+    if (refund.status() !=
+        (came_back ? v1::Refund::STATUS_REVERSED : v1::Refund::STATUS_SUCCEEDED)) {
       verdict.Wrong(name + " is " + v1::Refund::Status_Name(refund.status()));
     }
     if (done.empty()) verdict.Lost("nobody paid " + name);
     if (done.size() > 1) verdict.Doubled(absl::StrCat(name, " was paid ", done.size(), " times"));
     for (const Effect& effect : done) {
-      paid[refund.order()] += effect.minor_units;
+      if (!came_back) paid[refund.order()] += effect.minor_units;
       if (effect.minor_units != refund.total().minor_units()) {
         verdict.Wrong(absl::StrCat(name, " was paid ", effect.minor_units));
       }
@@ -171,15 +125,21 @@ void CheckEffects(const Stored& stored, const std::vector<Walked>& walks, const 
     }
   }
   for (const auto& [name, state] : stored.returns) {
-    int own = 0;
+    int good = 0;
+    int taken_back = 0;
     for (const v1::ReturnLabel& label : state.labels()) {
       if (label.kind() != v1::ReturnLabel::KIND_CARRIER) continue;
-      ++own;
+      ++(label.state() == v1::ReturnLabel::STATE_VOIDED ? taken_back : good);
       // The fake makes the number from the id: this label is the one that it made.
-      if (!labels.contains(label.label_id())) verdict.Lost("nobody made the label of " + name);
+      if (labels.erase(label.label_id()) == 0) verdict.Lost("nobody made the label of " + name);
     }
-    if (own > 1) verdict.Doubled(absl::StrCat(name, " has ", own, " labels"));
+    if (good > 1) verdict.Doubled(absl::StrCat(name, " has ", good, " labels"));
+    if (voided[name] != taken_back) {
+      verdict.Doubled(absl::StrCat("the carrier was told ", voided[name], " of ", taken_back,
+                                   " labels of ", name, " that were taken back"));
+    }
   }
+  for (const std::string& id : labels) verdict.Doubled("a label that nobody has: " + id);
   for (const Walked& walked : walks) {
     for (const std::string& name :
          std::set<std::string>(walked.decided.begin(), walked.decided.end())) {
@@ -191,43 +151,6 @@ void CheckEffects(const Stored& stored, const std::vector<Walked>& walks, const 
       }
     }
   }
-}
-
-// Whether the log of facts is whole and says what the states say.
-bool VerifyAudit(const Stored& stored, Verdict& verdict) {
-  bool intact = true;
-  int64_t before = 0;
-  std::map<std::string, std::string> last;  // status after the last fact, by subject
-  for (const v1::Event& event : stored.events) {
-    int64_t number = 0;
-    const size_t slash = event.name().rfind('/');
-    if (!absl::SimpleAtoi(event.name().substr(slash + 1), &number) || number <= before) {
-      verdict.Wrong(event.name() + " is out of order");
-      intact = false;
-    }
-    before = number;
-    last[event.subject()] = event.status_after();
-  }
-  const auto check = [&](const std::string& name, std::string status) {
-    status.erase(0, std::string_view("STATUS_").size());
-    if (last[name] == status) return;
-    verdict.Wrong(name + " is " + status + ", and its last fact says " + last[name]);
-    intact = false;
-  };
-  for (const auto& [name, state] : stored.returns) {
-    check(name, v1::Return::Status_Name(state.status()));
-    for (const v1::ReturnItem& item : state.items()) {
-      if (item.quantity_approved() > item.quantity_requested() ||
-          item.quantity_refunded() > item.quantity_approved()) {
-        verdict.Wrong(name + " has units that cannot be");
-        intact = false;
-      }
-    }
-  }
-  for (const auto& [name, refund] : stored.refunds) {
-    check(name, v1::Refund::Status_Name(refund.status()));
-  }
-  return intact;
 }
 
 }  // namespace
@@ -267,14 +190,22 @@ std::string AwaitQuiet(Client& client, const std::vector<Walked>& walks, const f
 }
 
 Verdict Check(const e2e::Api& api, Client& client, const std::vector<Walked>& walks,
-              const std::map<int, std::string>& wanted, const fs::path& data) {
+              const std::map<int, std::string>& wanted, const fs::path& data,
+              const std::vector<std::string>& audit_hashes) {
   Verdict verdict;
   const Ledger& ledger = client.ledger();
   for (const std::string& what : ledger.wrong()) verdict.Wrong(what);
-  const Stored stored = Read(client);
+  const Stored stored = ReadAll(client);
   CheckAcknowledged(stored, ledger, verdict);
   CheckEffects(stored, walks, data, verdict);
-  verdict.audit_ok = VerifyAudit(stored, verdict);
+  verdict.audit_ok = true;
+  const auto complain = [&verdict](const std::string& what) {
+    verdict.audit_ok = false;
+    verdict.Wrong(what);
+  };
+  CheckAudit(client, stored, audit_hashes, complain);
+  CheckInvariants(stored, complain);
+  CheckDatabase(stored, data / "aftersales.db", complain);
   for (const Walked& walked : walks) {
     if (!walked.refused.empty()) continue;  // said above
     const std::string end = EndOf(client, walked);

@@ -12,10 +12,10 @@
 namespace aftersales::crash {
 
 struct Verdict {
-  int64_t lost = 0;     // acknowledged, or promised by it, and not there
-  int64_t doubled = 0;  // there or done more often than it was asked for
-  int64_t wrong = 0;    // answers and ends that are not as they have to be
-  bool audit_ok = false;
+  int64_t lost = 0;       // acknowledged, or promised by it, and not there
+  int64_t doubled = 0;    // there or done more often than it was asked for
+  int64_t wrong = 0;      // answers and ends that are not as they have to be
+  bool audit_ok = false;  // the audit chain and all invariants of the store hold
   std::vector<std::string> details;
 
   void Lost(const std::string& what) { Note(lost, "lost: " + what); }
@@ -34,8 +34,10 @@ struct Verdict {
 std::string AwaitQuiet(Client& client, const std::vector<Walked>& walks,
                        const std::filesystem::path& data, const std::function<void()>& step);
 
-// Looks at everything: `wanted` are the ends of uninterrupted walks by variant.
+// Looks at everything: `wanted` are the ends of uninterrupted walks by variant, `audit_hashes` what
+// the audit chain ended with at times before.
 Verdict Check(const e2e::Api& api, Client& client, const std::vector<Walked>& walks,
-              const std::map<int, std::string>& wanted, const std::filesystem::path& data);
+              const std::map<int, std::string>& wanted, const std::filesystem::path& data,
+              const std::vector<std::string>& audit_hashes);
 
 }  // namespace aftersales::crash

@@ -33,12 +33,13 @@ class Client {
     return std::move(reply.value);
   }
 
-  // A write, under a new request id. Broken when it is refused.
+  // A write, under a new request id. Broken when it is refused. `actor` is who asks, where it is
+  // not the client's own.
   template <typename Stub, typename Request, typename Response>
   Response Write(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                 Request request) {
+                 Request request, const std::string& actor = "") {
     request.set_request_id(NewId());
-    e2e::Reply<Response> reply = Answer(method, request);
+    e2e::Reply<Response> reply = Answer(method, request, actor);
     if (!reply.ok()) Break(request, reply.status);
     std::string name;
     std::string etag;
@@ -47,26 +48,25 @@ class Client {
       etag = reply->etag();
     }
     std::string bytes = reply->SerializeAsString();
-    ledger_.Acknowledge(name, etag,
-                        [method, request, bytes = std::move(bytes)](const e2e::Api& api) {
-                          const e2e::Reply<Response> again = api.Call(method, request);
-                          const std::string what =
-                              absl::StrCat(request.GetTypeName(), " ", request.request_id(), ": ");
-                          if (!again.ok()) return what + again.status.error_message();
-                          if (!again.replayed) return what + "was done again";
-                          if (again->SerializeAsString() != bytes)
-                            return what + "is answered otherwise now";
-                          return std::string();
-                        });
+    ledger_.Acknowledge(
+        name, etag, [method, request, actor, bytes = std::move(bytes)](const e2e::Api& api) {
+          const e2e::Reply<Response> again = api.Call(method, request, absl::Seconds(20), actor);
+          const std::string what =
+              absl::StrCat(request.GetTypeName(), " ", request.request_id(), ": ");
+          if (!again.ok()) return what + again.status.error_message();
+          if (!again.replayed) return what + "was done again";
+          if (again->SerializeAsString() != bytes) return what + "is answered otherwise now";
+          return std::string();
+        });
     return std::move(reply.value);
   }
 
   // A write that has to be refused with this reason, however often it is repeated.
   template <typename Stub, typename Request, typename Response>
   void Refused(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-               Request request, const std::string& reason) {
+               Request request, const std::string& reason, const std::string& actor = "") {
     request.set_request_id(NewId());
-    const e2e::Reply<Response> reply = Answer(method, request);
+    const e2e::Reply<Response> reply = Answer(method, request, actor);
     if (reply.ok() || reply.reason() != reason) {
       Break(request, grpc::Status(grpc::StatusCode::INTERNAL, "not refused with " + reason +
                                                                   " but: " + reply.reason() + " " +
@@ -92,10 +92,10 @@ class Client {
   template <typename Stub, typename Request, typename Response>
   e2e::Reply<Response> Answer(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                            Response*),
-                              const Request& request) {
+                              const Request& request, const std::string& actor = "") {
     const absl::Time until = absl::Now() + absl::Minutes(2);
     while (true) {
-      e2e::Reply<Response> reply = api_.Call(method, request, absl::Seconds(5));
+      e2e::Reply<Response> reply = api_.Call(method, request, absl::Seconds(5), actor);
       switch (reply.code()) {
         case grpc::StatusCode::UNAVAILABLE:
         case grpc::StatusCode::DEADLINE_EXCEEDED:

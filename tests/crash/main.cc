@@ -22,6 +22,7 @@
 #include "tests/crash/walks.h"
 #include "tests/e2e/host_process.h"
 #include "tests/e2e/moved_clock.h"
+#include "tests/e2e/test_host.h"
 
 namespace aftersales::crash {
 namespace {
@@ -101,10 +102,11 @@ class Troublemaker {
 
   void Trouble() {
     e2e::WriteModes(data_, "fake-market",
-                    absl::StrCat("DecideReturn=", Effect(), " IssueRefund=", Effect(),
+                    absl::StrCat("DecideReturn=", Effect(), " IssueRefund=", Refund(),
                                  " QueryEffect=", Query()));
-    e2e::WriteModes(data_, "fake-carrier",
-                    absl::StrCat("IssueLabel=", Effect(), " QueryEffect=", Query()));
+    e2e::WriteModes(
+        data_, "fake-carrier",
+        absl::StrCat("IssueLabel=", Effect(), " VoidLabel=", Effect(), " QueryEffect=", Query()));
     e2e::WriteModes(data_, "fake-erp",
                     absl::StrCat("PushChanges=", Pick({"OK", "OK", "OK", "OK", "TIMEOUT_DONE",
                                                        "TIMEOUT_NOT_DONE", "RETRY"})));
@@ -122,6 +124,8 @@ class Troublemaker {
     if (random_() % 100 < 65) return "OK";
     return Pick({"TIMEOUT_DONE", "TIMEOUT_NOT_DONE", "RETRY", "ERROR", "GARBAGE", "NONSENSE"});
   }
+  // A refund that is refused is tried again; what else is refused would end otherwise.
+  std::string Refund() { return random_() % 100 < 8 ? "FAIL" : Effect(); }
   std::string Query() {
     return random_() % 100 < 75 ? "OK" : Pick({"TIMEOUT_DONE", "ERROR", "GARBAGE", "NONSENSE"});
   }
@@ -194,6 +198,8 @@ int Run(const Options& options) {
   absl::Time next_trouble = absl::Now();
   absl::Time next_jump = absl::Now();
   absl::Time next_word = absl::Now();
+  absl::Time next_audit = absl::Now();
+  std::vector<std::string> audit_hashes;
   const auto tend = [&](bool troubled) {
     const absl::Time now = absl::Now();
     if (troubled && now >= next_trouble) {
@@ -203,6 +209,18 @@ int Run(const Options& options) {
     if (now >= next_jump) {
       clock.Advance(absl::Minutes(16));
       next_jump = now + absl::Milliseconds(400 + random() % 600);
+    }
+    if (now >= next_audit) {
+      // Kept where no kill reaches it.
+      v1::VerifyAuditRequest verify;
+      verify.set_parent(e2e::kSeller);
+      const auto verified =
+          apis[0]->Call(&e2e::Audits::VerifyAudit, verify, absl::Milliseconds(100));
+      if (verified.ok()) {
+        if (!verified->intact()) ledger.Wrong("the audit broke: " + verified->message());
+        audit_hashes.push_back(verified->last_hash());
+      }
+      next_audit = now + absl::Milliseconds(audit_hashes.size() < 20 ? 500 : 5000);
     }
     if (now >= next_word) {
       absl::PrintF("%6.0f s  %5d kills  %7d writes acknowledged  %6d lifecycles\n",
@@ -253,7 +271,7 @@ int Run(const Options& options) {
   Client client(*apis[0], clock, ledger, random());
   const std::string missing =
       AwaitQuiet(client, walks, data, [&clock] { clock.Advance(absl::Minutes(16)); });
-  Verdict verdict = Check(*apis[0], client, walks, wanted, data);
+  Verdict verdict = Check(*apis[0], client, walks, wanted, data, audit_hashes);
   if (!missing.empty()) verdict.Lost(missing);
   apis.clear();
   host->Stop();

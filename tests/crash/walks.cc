@@ -19,6 +19,8 @@ using e2e::Returns;
 using e2e::Stamp;
 
 constexpr char kLine[] = "LAMP";
+constexpr char kOperator[] = "operator:olga";
+constexpr int64_t kDear = 60000;  // more than an operator may pay alone
 constexpr absl::Duration kPatience = absl::Minutes(2);
 // A refund of unknown outcome is left to the host for so long.
 constexpr absl::Duration kBeforeSettling = absl::Seconds(20);
@@ -30,7 +32,7 @@ class Walker {
  public:
   Walker(Client& client, int variant, const std::string& external_id,
          const std::filesystem::path& effects)
-      : client_(client), effects_(effects), extra_(variant / 10) {
+      : client_(client), effects_(effects), extra_(variant / static_cast<int>(kKinds.size())) {
     walked_.variant = variant;
     walked_.external_id = external_id;
   }
@@ -179,15 +181,81 @@ class Walker {
     client_.Write(&Returns::CloseReturn, close);
   }
 
+  // More than the operator may pay alone: asked for, taken back, asked for again and approved by
+  // somebody else.
+  void FourEyes() {
+    PutOrder(1 + extra_, kDear);
+    const std::string name = Create(1 + extra_, v1::RETURN_REASON_DEFECTIVE);
+    Approve(name);
+    OwnLabel(name);
+    Receive(name, 1 + extra_);
+    Inspect(name, 1 + extra_, kConditions[extra_]);
+    v1::CancelRefundRequest cancel;
+    cancel.set_name(Ask(name));
+    cancel.set_reason("asked too early");
+    client_.Write(&Refunds::CancelRefund, cancel);
+    v1::ApproveRefundRequest approve;
+    approve.set_name(Ask(name));
+    client_.Refused(&Refunds::ApproveRefund, approve, "FOUR_EYES", kOperator);
+    client_.Write(&Refunds::ApproveRefund, approve);
+    AwaitPaid(approve.name());
+    client_.Refused(&Refunds::CancelRefund, cancel, "INVALID_STATE");
+    AwaitResolved(name);
+    Close(name);
+  }
+
+  // A label is bought, replaced, and the new one taken back for one that the seller has.
+  void Relabelled() {
+    PutOrder(1 + extra_);
+    const std::string name = Create(1 + extra_, v1::RETURN_REASON_ARRIVED_DAMAGED);
+    Approve(name);
+    BuyLabel(name);
+    v1::IssueReturnLabelRequest replace;
+    replace.set_name(name);
+    replace.set_replace(true);
+    client_.Write(&Returns::IssueReturnLabel, replace);
+    AwaitLabels(name, {v1::ReturnLabel::STATE_VOIDED, v1::ReturnLabel::STATE_ISSUED});
+    v1::VoidReturnLabelRequest take_back;
+    take_back.set_name(name);
+    take_back.set_reason("the carrier is on strike");
+    client_.Write(&Returns::VoidReturnLabel, take_back);
+    AwaitLabels(name, {v1::ReturnLabel::STATE_VOIDED, v1::ReturnLabel::STATE_VOIDED});
+    OwnLabel(name);
+    Scan(name, v1::TrackingEvent::MILESTONE_DELIVERED);
+    Receive(name, 1 + extra_);
+    Inspect(name, 1 + extra_, kConditions[extra_]);
+    RefundReturn(name);
+    Close(name);
+  }
+
+  // Paid, and the money comes back; paid again in another way.
+  void Reversed() {
+    PutOrder(1 + extra_);
+    const std::string name = Create(1 + extra_, v1::RETURN_REASON_DEFECTIVE);
+    Approve(name);
+    OwnLabel(name);
+    Receive(name, 1 + extra_);
+    Inspect(name, 1 + extra_, kConditions[extra_]);
+    RefundReturn(name);
+    v1::ReverseRefundRequest reverse;
+    reverse.set_name(walked_.refunds.back());
+    reverse.set_reason("the card was closed");
+    reverse.set_proof("statement, line 7");
+    client_.Write(&Refunds::ReverseRefund, reverse);
+    walked_.reversed.push_back(reverse.name());
+    RefundReturn(name);
+    Close(name);
+  }
+
   // ---- steps ----
 
-  void PutOrder(int units) {
+  void PutOrder(int units, int64_t each = 2999) {
     const absl::Time now = client_.Now();
     v1::UpsertOrderRequest request;
     request.set_parent(kSeller);
     v1::Order* order = request.mutable_order();
     *order = e2e::OrderOf("us", walked_.external_id,
-                          {{kLine, units, 2999 * units + units / 2, 247 * units + 1}});
+                          {{kLine, units, each * units + units / 2, 247 * units + 1}});
     order->mutable_lines(0)->set_referral_bp(1500);
     *order->mutable_placed_at() = Stamp(now - absl::Hours(240));
     *order->mutable_expected_ship_by() = Stamp(now - absl::Hours(200));
@@ -231,8 +299,14 @@ class Walker {
     v1::IssueReturnLabelRequest request;
     request.set_name(name);
     client_.Write(&Returns::IssueReturnLabel, request);
-    AwaitReturn(name, [](const v1::Return& now) {
-      return now.labels_size() == 1 && now.labels(0).state() == v1::ReturnLabel::STATE_ISSUED;
+    AwaitLabels(name, {v1::ReturnLabel::STATE_ISSUED});
+  }
+
+  void AwaitLabels(const std::string& name, const std::vector<v1::ReturnLabel::State>& states) {
+    AwaitReturn(name, [&](const v1::Return& now) {
+      return std::equal(
+          now.labels().begin(), now.labels().end(), states.begin(), states.end(),
+          [](const v1::ReturnLabel& label, auto state) { return label.state() == state; });
     });
   }
 
@@ -300,22 +374,43 @@ class Walker {
 
   void RefundReturn(const std::string& name) {
     Refund(OfReturn(name));
+    AwaitResolved(name);
+  }
+
+  void AwaitResolved(const std::string& name) {
     AwaitReturn(name,
                 [](const v1::Return& now) { return now.status() == v1::Return::STATUS_RESOLVED; });
   }
 
+  // A refund of the return that takes somebody else's approval.
+  std::string Ask(const std::string& name) {
+    const v1::Refund refund = client_.Write(&Refunds::IssueRefund, OfReturn(name), kOperator);
+    walked_.refunds.push_back(refund.name());
+    return refund.name();
+  }
+
   // Issues a refund and waits until it is paid.
   void Refund(const v1::IssueRefundRequest& request) {
+    walked_.refunds.push_back(client_.Write(&Refunds::IssueRefund, request).name());
+    AwaitPaid(walked_.refunds.back());
+  }
+
+  // One that the marketplace refuses is tried again.
+  void AwaitPaid(const std::string& name) {
     v1::GetRefundRequest get;
-    get.set_name(client_.Write(&Refunds::IssueRefund, request).name());
-    walked_.refunds.push_back(get.name());
+    get.set_name(name);
     const absl::Time begin = absl::Now();
     for (bool settled = false;; absl::SleepFor(absl::Milliseconds(20))) {
       const v1::Refund now = client_.Read(&Refunds::GetRefund, get);
       if (now.status() == v1::Refund::STATUS_SUCCEEDED) return;
-      const bool hopeless =
-          now.status() == v1::Refund::STATUS_FAILED || now.status() == v1::Refund::STATUS_CANCELLED;
-      if (hopeless || absl::Now() - begin > kPatience) NeverCame(get, now);
+      if (now.status() == v1::Refund::STATUS_FAILED) {
+        v1::RetryRefundRequest retry;
+        retry.set_name(name);
+        client_.Write(&Refunds::RetryRefund, retry);
+        continue;
+      }
+      if (now.status() == v1::Refund::STATUS_CANCELLED || absl::Now() - begin > kPatience)
+        NeverCame(get, now);
       if (now.status() == v1::Refund::STATUS_UNKNOWN && !settled &&
           absl::Now() - begin > kBeforeSettling && WasPaid(now)) {
         // As a person with proof. The host may be faster.
@@ -366,10 +461,11 @@ class Walker {
                                       "what was waited for never came: " + now.ShortDebugString()));
   }
 
-  static constexpr std::array<void (Walker::*)(), 10> kKinds = {
+  static constexpr std::array<void (Walker::*)(), 13> kKinds = {
       &Walker::Full,     &Walker::Partial,     &Walker::Reopened,  &Walker::Returnless,
       &Walker::Short,    &Walker::Concessions, &Walker::Cancelled, &Walker::Several,
-      &Walker::Rejected, &Walker::WrongItem};
+      &Walker::Rejected, &Walker::WrongItem,   &Walker::FourEyes,  &Walker::Relabelled,
+      &Walker::Reversed};
 
   Client& client_;
   const std::filesystem::path& effects_;

@@ -43,10 +43,12 @@ Api::Api(const std::string& address, std::string actor) : actor_(std::move(actor
       stubs_);
 }
 
-void Api::Prepare(grpc::ClientContext& context, absl::Duration timeout) const {
+void Api::Prepare(grpc::ClientContext& context, absl::Duration timeout,
+                  std::string_view actor) const {
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   context.set_wait_for_ready(wait_for_connection_);
-  if (!actor_.empty()) context.AddMetadata("aftersales-actor", actor_);
+  const std::string name = actor.empty() ? actor_ : std::string(actor);
+  if (!name.empty()) context.AddMetadata("aftersales-actor", name);
 }
 
 Reply<v1::ImportReportResponse> Api::Import(const v1::ImportReportHeader& header,

@@ -14,11 +14,14 @@
 #include "absl/time/time.h"
 #include "aftersales/v1/audit_service.grpc.pb.h"
 #include "aftersales/v1/channel_service.grpc.pb.h"
+#include "aftersales/v1/cost_service.grpc.pb.h"
 #include "aftersales/v1/event_service.grpc.pb.h"
+#include "aftersales/v1/exchange_service.grpc.pb.h"
 #include "aftersales/v1/fact_service.grpc.pb.h"
 #include "aftersales/v1/metrics_service.grpc.pb.h"
 #include "aftersales/v1/order_service.grpc.pb.h"
 #include "aftersales/v1/plugin_service.grpc.pb.h"
+#include "aftersales/v1/policy_service.grpc.pb.h"
 #include "aftersales/v1/queue_service.grpc.pb.h"
 #include "aftersales/v1/refund_service.grpc.pb.h"
 #include "aftersales/v1/return_service.grpc.pb.h"
@@ -28,11 +31,14 @@ namespace aftersales::e2e {
 
 using Audits = v1::AuditService::Stub;
 using Channels = v1::ChannelService::Stub;
+using Costs = v1::CostService::Stub;
 using Events = v1::EventService::Stub;
+using Exchanges = v1::ExchangeService::Stub;
 using Facts = v1::FactService::Stub;
 using Metrics = v1::MetricsService::Stub;
 using Orders = v1::OrderService::Stub;
 using Plugins = v1::PluginService::Stub;
+using Policies = v1::PolicyService::Stub;
 using Queue = v1::QueueService::Stub;
 using Refunds = v1::RefundService::Stub;
 using Returns = v1::ReturnService::Stub;
@@ -71,14 +77,16 @@ class Api {
   // Calls wait for a connection, as long as their time lasts, instead of failing without one.
   void WaitForConnection() { wait_for_connection_ = true; }
 
-  // As the stub's method, with the actor's metadata and a deadline.
+  // As the stub's method, with the actor's metadata and a deadline. `actor` is another one for this
+  // call.
   template <typename Stub, typename Request, typename Response>
   Reply<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                     Response*),
-                       const Request& request, absl::Duration timeout = absl::Seconds(20)) const {
+                       const Request& request, absl::Duration timeout = absl::Seconds(20),
+                       std::string_view actor = {}) const {
     Reply<Response> reply;
     grpc::ClientContext context;
-    Prepare(context, timeout);
+    Prepare(context, timeout, actor);
     reply.status = (stub<Stub>().*method)(&context, request, &reply.value);
     const auto& trailing = context.GetServerTrailingMetadata();
     const auto replayed = trailing.find("aftersales-replayed");
@@ -90,7 +98,8 @@ class Api {
   Stub& stub() const {
     return *std::get<std::unique_ptr<Stub>>(stubs_);
   }
-  void Prepare(grpc::ClientContext& context, absl::Duration timeout = absl::Seconds(20)) const;
+  void Prepare(grpc::ClientContext& context, absl::Duration timeout = absl::Seconds(20),
+               std::string_view actor = {}) const;
   // Sends a file as ImportReport wants it, in pieces of `piece` bytes.
   Reply<v1::ImportReportResponse> Import(const v1::ImportReportHeader& header,
                                          std::string_view file, size_t piece = 64 * 1024) const;
@@ -101,9 +110,10 @@ class Api {
   std::string actor_;
   bool wait_for_connection_ = false;
   std::shared_ptr<grpc::Channel> channel_;
-  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Events>,
-             std::unique_ptr<Facts>, std::unique_ptr<Metrics>, std::unique_ptr<Orders>,
-             std::unique_ptr<Plugins>, std::unique_ptr<Queue>, std::unique_ptr<Refunds>,
+  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Costs>,
+             std::unique_ptr<Events>, std::unique_ptr<Exchanges>, std::unique_ptr<Facts>,
+             std::unique_ptr<Metrics>, std::unique_ptr<Orders>, std::unique_ptr<Plugins>,
+             std::unique_ptr<Policies>, std::unique_ptr<Queue>, std::unique_ptr<Refunds>,
              std::unique_ptr<Returns>, std::unique_ptr<Shipments>>
       stubs_;
 };

@@ -236,6 +236,37 @@ TEST_F(ReturnWalkTest, PartialReceiptAndTheLateUnit) {
       v1::Return::STATUS_RESOLVED);
 }
 
+TEST_F(ReturnWalkTest, UnitsOfOneParcelInDifferentConditions) {
+  const v1::Order order = Put(OrderOf("us", "113-5000009-0000009", {{"LAMP", 4, 40000, 0}}));
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_NO_LONGER_NEEDED, 4)));
+  state = Inspect(state, 2, v1::CONDITION_NEW);
+  state = Inspect(state, 1, v1::CONDITION_BUYER_DAMAGED);
+  state = Inspect(state, 1, v1::CONDITION_WRONG_ITEM);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_INSPECTED);
+  ASSERT_EQ(state.inspections_size(), 3);
+  EXPECT_EQ(state.inspections(0).disposition(), v1::DISPOSITION_RESTOCK);
+  EXPECT_EQ(state.inspections(1).disposition(), v1::DISPOSITION_REFURBISH);
+  EXPECT_EQ(state.inspections(2).disposition(), v1::DISPOSITION_QUARANTINE);
+
+  // The wrong unit is refused its money only with photos.
+  v1::IssueRefundRequest issue;
+  issue.set_parent(kSeller);
+  issue.mutable_spec()->set_return_name(state.name());
+  const auto without = api().Call(&Refunds::IssueRefund, issue);
+  EXPECT_EQ(without.reason(), "EVIDENCE_REQUIRED");
+  EXPECT_EQ(without.metadata("inspection_id"), state.inspections(2).inspection_id());
+  v1::InspectReturnRequest photos;
+  photos.set_name(state.name());
+  *photos.add_inspections() = state.inspections(2);
+  photos.mutable_inspections(0)->add_evidence("https://photos.example/1.jpg");
+  const auto added = api().Call(&Returns::InspectReturn, photos);
+  ASSERT_TRUE(added.ok()) << added.status.error_message();
+  // Two in full, one with half of it kept, one with nothing.
+  EXPECT_EQ(Quote(issue.spec()).total().minor_units(), 25000);
+  Issue(issue, v1::Refund::STATUS_SUCCEEDED);
+  Await(state, v1::Return::STATUS_RESOLVED);
+}
+
 TEST_F(ReturnWalkTest, MarketplaceDecidesOnWhatItFulfils) {
   v1::Order given = LampOrder("113-0000004-0000004");
   given.set_fulfillment(v1::FULFILLMENT_AFN);

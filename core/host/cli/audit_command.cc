@@ -99,9 +99,7 @@ void AddAudit(CLI::App& app, Commands& commands) {
   CLI::App* list_command =
       commands.Add(*audit, "list", "List who did and decided what, oldest first",
                    "  aftersales audit list --limit 0 --json");
-  list_command->add_option("--limit", list->limit, "Show at most this many; 0 shows all")
-      ->option_text("N (default 50)")
-      ->check(CLI::NonNegativeNumber);
+  AddLimitOption(list_command, &list->limit);
   AddConnectionOptions(list_command, list.get());
   commands.RunWith(list_command, list, &RunList);
 

@@ -68,6 +68,12 @@ CLI::App* Commands::Add(CLI::App& parent, const std::string& name, const std::st
   return command;
 }
 
+void AddLimitOption(CLI::App* command, int* limit) {
+  command->add_option("--limit", *limit, "Show at most this many; 0 shows all")
+      ->option_text(Cat("N (default ", *limit, ")"))
+      ->check(CLI::NonNegativeNumber);
+}
+
 void AddConnectionOptions(CLI::App* command, Connection* connection, bool with_seller) {
   const std::string group = "Connection";
   command->add_option("--address", connection->address, "Where the host listens")

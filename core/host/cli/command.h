@@ -78,6 +78,9 @@ class Commands {
 // Adds --address, --seller (unless the command knows no seller), --json and --timeout.
 void AddConnectionOptions(CLI::App* command, Connection* connection, bool with_seller = true);
 
+// Adds --limit of a list; its default is what `limit` holds.
+void AddLimitOption(CLI::App* command, int* limit);
+
 // Registration of each group of commands.
 void AddServe(CLI::App& app, Commands& commands);
 void AddDemo(CLI::App& app, Commands& commands);
@@ -85,6 +88,7 @@ void AddImport(CLI::App& app, Commands& commands);
 void AddQueue(CLI::App& app, Commands& commands);
 void AddReturns(CLI::App& app, Commands& commands);
 void AddRefunds(CLI::App& app, Commands& commands);
+void AddExchanges(CLI::App& app, Commands& commands);
 void AddOrders(CLI::App& app, Commands& commands);
 void AddShipments(CLI::App& app, Commands& commands);
 void AddTrack(CLI::App& app, Commands& commands);
@@ -92,6 +96,8 @@ void AddMetrics(CLI::App& app, Commands& commands);
 void AddChannels(CLI::App& app, Commands& commands);
 void AddPlugins(CLI::App& app, Commands& commands);
 void AddAudit(CLI::App& app, Commands& commands);
+void AddCosts(CLI::App& app, Commands& commands);
+void AddPolicy(CLI::App& app, Commands& commands);
 void AddWatch(CLI::App& app, Commands& commands);
 
 // Runs the program with its arguments (without the program's name); answers the exit code.

@@ -166,9 +166,7 @@ void AddMetrics(CLI::App& app, Commands& commands) {
       command->add_flag("--numerator", orders->numerator, "What NUM counts, good or bad");
   command->add_flag("--denominator", orders->denominator, "All cases, not only the bad ones")
       ->excludes(numerator);
-  command->add_option("--limit", orders->limit, "Show at most this many; 0 shows all")
-      ->option_text("N (default 50)")
-      ->check(CLI::NonNegativeNumber);
+  AddLimitOption(command, &orders->limit);
   AddConnectionOptions(command, orders.get());
   commands.RunWith(command, orders, &RunOrders);
 }

@@ -136,9 +136,7 @@ void AddOrders(CLI::App& app, Commands& commands) {
   list_command->add_flag("--defective", list->defective, "Only orders that count in the ODR");
   list_command->add_option("--filter", list->filter, "Further conditions, joined by AND")
       ->option_text("EXPR");
-  list_command->add_option("--limit", list->limit, "Show at most this many; 0 shows all")
-      ->option_text("N (default 50)")
-      ->check(CLI::NonNegativeNumber);
+  AddLimitOption(list_command, &list->limit);
   AddConnectionOptions(list_command, list.get());
   commands.RunWith(list_command, list, &RunList);
 

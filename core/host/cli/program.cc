@@ -41,12 +41,15 @@ int RunProgram(std::vector<std::string> arguments, const Terminal& terminal) {
   AddQueue(app, commands);
   AddReturns(app, commands);
   AddRefunds(app, commands);
+  AddExchanges(app, commands);
   AddOrders(app, commands);
   AddShipments(app, commands);
   AddTrack(app, commands);
   AddMetrics(app, commands);
   AddChannels(app, commands);
   AddPlugins(app, commands);
+  AddCosts(app, commands);
+  AddPolicy(app, commands);
   AddAudit(app, commands);
   AddWatch(app, commands);
 

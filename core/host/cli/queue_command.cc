@@ -115,9 +115,7 @@ void AddQueue(CLI::App& app, Commands& commands) {
   command->add_option("--kind", options->kind, "Only this kind of work")
       ->option_text("return-response|refund|receipt|manual-action|...");
   command->add_flag("--steps", options->steps, "Show the steps of what no API can do");
-  command->add_option("--limit", options->limit, "Show at most this many; 0 shows all")
-      ->option_text("N (default 50)")
-      ->check(CLI::NonNegativeNumber);
+  AddLimitOption(command, &options->limit);
   AddConnectionOptions(command, options.get());
   commands.RunWith(command, options, &RunQueue);
 }

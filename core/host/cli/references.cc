@@ -62,6 +62,12 @@ absl::StatusOr<v1::Return> FindReturn(const Session& session, std::string_view r
                     "`; `aftersales returns list` shows them"));
 }
 
+void AddReturnReference(CLI::App* command, std::string* reference) {
+  command->add_option("return", *reference, "Return id, RMA id, order id or resource name")
+      ->option_text("RETURN")
+      ->required();
+}
+
 std::string ReferenceOf(const v1::Return& value) {
   return value.external_rma_id().empty() ? std::string(IdOf(value.name()))
                                          : value.external_rma_id();

@@ -15,6 +15,9 @@ namespace aftersales::cli {
 // one return. NOT_FOUND, or FAILED_PRECONDITION `AMBIGUOUS` which lists the returns to choose from.
 absl::StatusOr<v1::Return> FindReturn(const Session& session, std::string_view reference);
 
+// The argument that names a return.
+void AddReturnReference(CLI::App* command, std::string* reference);
+
 // What to type for a return: its RMA id where it has one, else its id.
 std::string ReferenceOf(const v1::Return& value);
 

@@ -511,9 +511,7 @@ Where the marketplace has no API for refunds, `aftersales refunds show` lists th
           "pending-approval|approved|submitted|succeeded|failed|unknown|cancelled|reversed");
   list_command->add_option("--channel", list->channel, "Only this channel")->option_text("ID");
   list_command->add_option("--order", list->order, "Only of this order")->option_text("ID");
-  list_command->add_option("--limit", list->limit, "Show at most this many; 0 shows all")
-      ->option_text("N (default 50)")
-      ->check(CLI::NonNegativeNumber);
+  AddLimitOption(list_command, &list->limit);
   AddConnectionOptions(list_command, list.get());
   commands.RunWith(list_command, list, &RunList);
 

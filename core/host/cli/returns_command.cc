@@ -429,6 +429,41 @@ absl::Status PrintHistory(const Session& session, const std::string& name) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<int> RunOptions(const Session& session, const OneReturn& options) {
+  const absl::StatusOr<v1::Return> found = FindReturn(session, options.reference);
+  if (!found.ok()) return found.status();
+  v1::GetReturnOptionsRequest request;
+  request.set_name(found->name());
+  v1::ReturnOptions ways;
+  if (absl::Status s = session.client.Call(&Stub::GetReturnOptions, request, &ways); !s.ok()) {
+    return s;
+  }
+  if (options.json) {
+    session.PrintJson(ways);
+    return kExitOk;
+  }
+  const auto mark = [](const auto& way) {
+    return way.suggested() ? "suggested" : way.available() ? "yes" : "no";
+  };
+  Table labels({{"LABEL"}, {"CAN BE HAD"}, {"WHY", {}, Table::Fit::kWrap}});
+  for (const v1::ReturnOptions::Label& label : ways.labels()) {
+    labels.Add({Phrase(label.kind()), mark(label), label.reason()});
+  }
+  labels.Print(session.terminal);
+  session.terminal.out << '\n';
+  Table routes({{"ROUTE"},
+                {"CAN BE HAD"},
+                {"EXPECTED COST", Table::Align::kRight},
+                {"WHY", {}, Table::Fit::kWrap}});
+  for (const v1::ReturnOptions::Route& route : ways.routes()) {
+    routes.Add({Phrase(route.route()), mark(route),
+                route.has_expected_cost() ? money::Format(route.expected_cost()) : "",
+                route.reason()});
+  }
+  routes.Print(session.terminal);
+  return kExitOk;
+}
+
 absl::StatusOr<int> RunShow(const Session& session, const OneReturn& options) {
   const absl::StatusOr<v1::Return> found = FindReturn(session, options.reference);
   if (!found.ok()) return found.status();
@@ -592,14 +627,8 @@ absl::StatusOr<int> RunClose(const Session& session, const ReasonOptions& option
                 });
 }
 
-void AddReference(CLI::App* command, OneReturn* options) {
-  command->add_option("return", options->reference, "Return id, RMA id, order id or resource name")
-      ->option_text("RETURN")
-      ->required();
-}
-
 void AddChangeOptions(CLI::App* command, ChangeReturn* options) {
-  AddReference(command, options);
+  AddReturnReference(command, &options->reference);
   command->add_option("--etag", options->etag, "Change it only if it still has this etag")
       ->option_text("ETAG");
   command->add_flag("--dry-run", options->validate_only, "Say what would happen, change nothing");
@@ -627,9 +656,7 @@ void AddReturns(CLI::App& app, Commands& commands) {
     command->add_option("--channel", options->channel, "Only this channel")->option_text("ID");
     command->add_option("--order", options->order, "Only of this order")->option_text("ID");
     command->add_flag("--overdue", options->overdue, "Only with a missed deadline");
-    command->add_option("--limit", options->limit, "Show at most this many; 0 shows all")
-        ->option_text("N (default 50)")
-        ->check(CLI::NonNegativeNumber);
+    AddLimitOption(command, &options->limit);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunList);
   }
@@ -639,9 +666,18 @@ void AddReturns(CLI::App& app, Commands& commands) {
         commands.Add(*returns, "show", "Show one return with all that happened to it",
                      R"(  aftersales returns show RMA
   aftersales returns show 113-6270000-6280000        by its order, if it has one return)");
-    AddReference(command, options.get());
+    AddReturnReference(command, &options->reference);
     AddConnectionOptions(command, options.get());
     commands.RunWith(command, options, &RunShow);
+  }
+  {
+    auto options = std::make_shared<OneReturn>();
+    CLI::App* command = commands.Add(
+        *returns, "options", "Show in which ways the goods may come back, and what each costs",
+        "  aftersales returns options RMA");
+    AddReturnReference(command, &options->reference);
+    AddConnectionOptions(command, options.get());
+    commands.RunWith(command, options, &RunOptions);
   }
   {
     auto options = std::make_shared<ApproveOptions>();

@@ -167,9 +167,7 @@ void AddShipments(CLI::App& app, Commands& commands) {
   list_command->add_option("--order", list->order, "Only of this order")->option_text("ID");
   list_command->add_option("--verdict", list->validity, "Only with this verdict")
       ->option_text("valid|unscanned|invalid|unknown");
-  list_command->add_option("--limit", list->limit, "Show at most this many; 0 shows all")
-      ->option_text("N (default 50)")
-      ->check(CLI::NonNegativeNumber);
+  AddLimitOption(list_command, &list->limit);
   AddConnectionOptions(list_command, list.get());
   commands.RunWith(list_command, list, &RunList);
 

@@ -96,6 +96,10 @@ std::string_view KindOf(const Event& event) {
       return "refund_reversed";
     case Event::kReturnRefundReversed:
       return "return_refund_reversed";
+    case Event::kInvariantBroken:
+      return "invariant_broken";
+    case Event::kCostRecorded:
+      return "cost_recorded";
     case Event::kPolicyProposed:
       return "policy_proposed";
     case Event::kPolicyPublished:

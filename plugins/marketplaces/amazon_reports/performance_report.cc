@@ -81,9 +81,23 @@ std::string Date(const json& value) {
   return instant ? std::string(FormatDate(*instant).view()) : std::string();
 }
 
+// Says that a count is there and cannot be one; the figure goes without it.
+void CheckCount(const json& value, const char* figure, plugin::v1::ParseReportResponse* response) {
+  if (value.is_null() || Count(value)) return;
+  auto* problem = response->add_problems();
+  problem->set_line(1);
+  problem->set_column(figure);
+  problem->set_reason("BAD_NUMBER");
+  problem->set_message("The count " + value.dump().substr(0, 40) +
+                       " is no number of orders and was left out.");
+}
+
 void AddMetric(const json& figure, v1::Metric::Kind kind, v1::Fulfillment fulfillment,
-               const json& numerator, const json& denominator, plugin::v1::AccountHealth* health) {
+               const json& numerator, const json& denominator, const char* name,
+               plugin::v1::AccountHealth* health, plugin::v1::ParseReportResponse* response) {
   if (!figure.is_object()) return;
+  CheckCount(numerator, name, response);
+  CheckCount(denominator, name, response);
   v1::Metric* metric = health->add_metrics();
   metric->set_kind(kind);
   metric->set_fulfillment(fulfillment);
@@ -109,7 +123,8 @@ void AddMetric(const json& figure, v1::Metric::Kind kind, v1::Fulfillment fulfil
   }
 }
 
-void AddMetrics(const json& metrics, plugin::v1::AccountHealth* health) {
+void AddMetrics(const json& metrics, plugin::v1::AccountHealth* health,
+                plugin::v1::ParseReportResponse* response) {
   const json& defects = Member(metrics, "orderDefectRate");
   struct Side {
     const char* key;
@@ -119,18 +134,41 @@ void AddMetrics(const json& metrics, plugin::v1::AccountHealth* health) {
     const json& figure = Member(defects, side.key);
     AddMetric(figure, v1::Metric::KIND_ODR, side.fulfillment,
               Member(Member(figure, "orderWithDefects"), "count"), Member(figure, "orderCount"),
-              health);
+              "orderDefectRate", health, response);
   }
   const json& late = Member(metrics, "lateShipmentRate");
   AddMetric(late, v1::Metric::KIND_LSR, v1::FULFILLMENT_MFN, Member(late, "lateShipmentCount"),
-            Member(late, "orderCount"), health);
+            Member(late, "orderCount"), "lateShipmentRate", health, response);
   const json& tracking = Member(metrics, "validTrackingRate");
   AddMetric(tracking, v1::Metric::KIND_VTR, v1::FULFILLMENT_MFN,
-            Member(tracking, "validTrackingCount"), Member(tracking, "shipmentCount"), health);
+            Member(tracking, "validTrackingCount"), Member(tracking, "shipmentCount"),
+            "validTrackingRate", health, response);
+}
+
+// Whether it is nested deeper than any report: copying such a document would take a stack as deep.
+bool NestedTooDeep(std::string_view text) {
+  constexpr int kDeepest = 64;
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepest) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
 }
 
 // One document, one in an array, or one on each line.
 std::vector<json> Documents(std::string_view text) {
+  if (NestedTooDeep(text)) return {};
   std::vector<json> out;
   json whole = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!whole.is_discarded()) {
@@ -157,7 +195,9 @@ int ReadPerformanceReport(std::string_view text, plugin::v1::ParseReportResponse
   const std::vector<json> documents = Documents(text);
   if (documents.empty()) {
     *reason = "BAD_JSON";
-    *error = "The file starts like JSON but is no valid JSON document: it may have been cut off.";
+    *error =
+        "The file starts like JSON but is no valid JSON document, or one that is nested deeper "
+        "than any report: it may have been cut off.";
     return 0;
   }
   // By marketplace, in a fixed order.
@@ -181,7 +221,7 @@ int ReadPerformanceReport(std::string_view text, plugin::v1::ParseReportResponse
       by_marketplace[Text(Member(status, "marketplaceId"))].set_platform_status(word);
     }
     for (const json& entry : metrics.is_array() ? metrics : json::array()) {
-      AddMetrics(entry, &by_marketplace[Text(Member(entry, "marketplaceId"))]);
+      AddMetrics(entry, &by_marketplace[Text(Member(entry, "marketplaceId"))], response);
     }
   }
   for (auto& [marketplace, health] : by_marketplace) {

@@ -365,6 +365,11 @@ class Reader {
                     "The first line holds bytes that no text has: give the report as a text file, "
                     "in UTF-8, windows-1252 or Shift_JIS.");
     }
+    if (line.find('\r') != std::string_view::npos) {
+      return Refuse("UNKNOWN_REPORT_TYPE",
+                    "The lines end with a carriage return alone, as old Macintosh programs write "
+                    "them: save the file with ordinary line ends.");
+    }
     SplitCells(line, &cells_);
     while (cells_.size() > 1 && Trim(cells_.back()).empty()) cells_.pop_back();
     if (cells_.size() > UINT16_MAX) {

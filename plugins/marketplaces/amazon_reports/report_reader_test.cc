@@ -960,6 +960,29 @@ TEST(Performance, TakesOneDocumentALineAndTheSpellingOfTheExample) {
   EXPECT_EQ(response.records(0).account_health().platform_status(), "DEACTIVATED");
 }
 
+TEST(Reader, LinesThatEndWithACarriageReturnAloneAreNoEmptyReport) {
+  std::string file = HeaderOf(ReportKind::kMfnReturns) + MfnRow({}) + MfnRow({});
+  std::erase(file, '\r');
+  std::replace(file.begin(), file.end(), '\n', '\r');
+  for (const size_t piece : {size_t{1}, size_t{1} << 20}) {
+    EXPECT_THAT(Reasons(Feed(file, {.type = kMfnType, .piece = piece})),
+                ElementsAre("UNKNOWN_REPORT_TYPE"));
+  }
+}
+
+TEST(Performance, SaysWhichCountIsNone) {
+  for (const char* bad : {"-5", "99999999999999999999999", "1.5", "\"many\""}) {
+    std::string file = kPerformance;
+    const size_t at = file.find("\"orderCount\": ") + 14;
+    file.replace(at, file.find_first_of(",}\n", at) - at, bad);
+    const ParseReportResponse response = Feed(file, {});
+    ASSERT_EQ(response.problems_size(), 1) << bad;
+    EXPECT_EQ(response.problems(0).reason(), "BAD_NUMBER");
+    EXPECT_FALSE(response.problems(0).skipped());
+    EXPECT_EQ(response.records_size(), Feed(kPerformance, {}).records_size());
+  }
+}
+
 TEST(Performance, RefusesWhatItIsNot) {
   EXPECT_THAT(Reasons(Feed("{\"accountStatuses\":[", {})), ElementsAre("BAD_JSON"));
   const ParseReportResponse error =
@@ -968,12 +991,23 @@ TEST(Performance, RefusesWhatItIsNot) {
   EXPECT_THAT(error.problems(0).message(), HasSubstr("error answer"));
   EXPECT_THAT(Reasons(Feed("[1]", {})), ElementsAre("WRONG_REPORT"));
   EXPECT_THAT(Reasons(Feed("{" + std::string(3 << 20, ' '), {})), ElementsAre("REPORT_TOO_LARGE"));
+  // Neither is depth.
+  for (const auto& [open, close] : {std::pair("[", "]"), std::pair("{\"a\":", "}"),
+                                    std::pair("{\"performanceMetrics\":[", "]}")}) {
+    std::string deep;
+    for (int i = 0; i < 80'000; ++i) deep += open;
+    deep += "1";
+    for (int i = 0; i < 80'000; ++i) deep += close;
+    EXPECT_THAT(Reasons(Feed(deep, {})), ElementsAre("BAD_JSON"));
+  }
+  std::string quoted = R"({"accountStatuses":[{"marketplaceId":"X","status":"NORMAL","note":")";
+  EXPECT_THAT(Reasons(Feed(quoted + std::string(1000, '[') + R"(\""}]})", {})), IsEmpty());
   // Wrong types everywhere are no crash.
   EXPECT_THAT(Reasons(Feed(R"({"accountStatuses":[1,null,{"status":5}],"performanceMetrics":
       [7,{"orderDefectRate":[]},{"orderDefectRate":{"mfn":{"rate":1e300,"targetValue":-1,
       "orderCount":1.5,"reportingDateRange":"x"}}}]})",
                            {})),
-              IsEmpty());
+              ElementsAre("BAD_NUMBER"));
 }
 
 // A file with most of what files have.

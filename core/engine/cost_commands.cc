@@ -1,0 +1,165 @@
+// What returns cost: explained entry by entry, and what people and invoices add.
+#include "core/domain/calendar.h"
+#include "core/domain/costs.h"
+#include "core/domain/money.h"
+#include "core/domain/resource_names.h"
+#include "core/domain/return_options.h"
+#include "core/engine/commands.h"
+#include "core/engine/return_editor.h"
+#include "core/status/refusal.h"
+
+namespace aftersales::engine {
+namespace {
+
+constexpr size_t kMaxNote = 500;
+constexpr size_t kMaxExternalId = 200;
+constexpr int64_t kMaxMinorUnits = 1'000'000'000'000;
+
+// Facts of a return, folded again with the inputs of its formulas.
+v1::Return WithInputs(store::Reader& store, std::string_view seller,
+                      const store::ReturnRecord& record, const ChannelInfo& channel,
+                      const v1::Order* order) {
+  const std::vector<v1::Event> facts = store.EventsBySequence(
+      seller, {record.facts().data(), static_cast<size_t>(record.facts_size())});
+  std::vector<const v1::Event*> pointers;
+  for (const v1::Event& fact : facts) pointers.push_back(&fact);
+  const v1::Policy& policy =
+      channel.policies.At(calendar::FromProto(record.state().requested_at()));
+  FoldContext context{channel.channel, policy, order};
+  context.with_inputs = true;
+  return FoldReturn(record.state().name(), std::move(pointers), context);
+}
+
+// What the marketplace gives back of its referral fee: on item and shipping that were refunded,
+// line by line as the order has its rates.
+std::optional<int64_t> ReferralCredit(const v1::Order& order, std::span<const v1::Refund> paid) {
+  int64_t credit = 0;
+  bool known = false;
+  for (const v1::Refund& refund : paid) {
+    for (const v1::BreakdownLine& line : refund.breakdown()) {
+      if (line.informational() || (line.kind() != v1::BreakdownLine::KIND_ITEM &&
+                                   line.kind() != v1::BreakdownLine::KIND_SHIPPING)) {
+        continue;
+      }
+      for (const v1::OrderLine& of_order : order.lines()) {
+        if (of_order.line_id() != line.line_id() || of_order.referral_bp() == 0) continue;
+        known = true;
+        credit += ReferralFee(line.amount().minor_units(), of_order.referral_bp());
+      }
+    }
+  }
+  if (!known) return std::nullopt;
+  return credit;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::string_view seller,
+                                                 std::string_view return_name, absl::Time now) {
+  const auto record = store.FindReturn(seller, names::Split(return_name).id);
+  if (!record) return NotFound(return_name);
+  ChannelCache channels;
+  const ChannelInfo* channel = channels.Find(store, record->state().channel());
+  if (channel == nullptr) return NotFound(record->state().channel());
+  std::optional<v1::Order> order;
+  std::vector<v1::Refund> paid;
+  if (!record->state().order().empty()) {
+    const std::string_view order_id = names::Split(record->state().order()).id;
+    order = store.FindOrder(seller, order_id);
+    paid = store.RefundsOfOrder(seller, order_id);
+    std::erase_if(paid, [&](const v1::Refund& refund) {
+      return refund.return_name() != record->state().name() ||
+             refund.status() != v1::Refund::STATUS_SUCCEEDED;
+    });
+  }
+  const v1::Return state = WithInputs(store, seller, *record, *channel, order ? &*order : nullptr);
+  const std::string& currency = channel->channel.currency_code();
+
+  v1::CostExplanation explanation;
+  int64_t cost = 0;
+  for (const v1::LedgerEntry& entry : state.ledger()) {
+    cost -= entry.amount().minor_units();
+    v1::CostExplanation::Line* line = explanation.add_lines();
+    *line->mutable_entry() = entry;
+    line->set_formula_text(std::string(FormulaText(entry.formula())));
+  }
+  int64_t refunded = 0;
+  for (const v1::Refund& refund : paid) {
+    refunded += (refund.has_paid_amount() ? refund.paid_amount() : refund.total()).minor_units();
+  }
+  *explanation.mutable_cost_excluding_refund() = money::Make(cost, currency);
+  *explanation.mutable_refunded() = money::Make(refunded, currency);
+  const std::optional<int64_t> credit = order ? ReferralCredit(*order, paid) : std::nullopt;
+  if (credit) *explanation.mutable_referral_credit() = money::Make(*credit, currency);
+  *explanation.mutable_total() = money::Make(cost + refunded - credit.value_or(0), currency);
+  if (state.return_method() == v1::RETURN_METHOD_NONE) {
+    const v1::ReturnOptions::Returnless kept =
+        ReturnlessOption(state, {channel->channel,
+                                 {channel->policies, calendar::FromProto(state.requested_at())},
+                                 v1::ROLE_UNSPECIFIED,
+                                 now,
+                                 order ? &*order : nullptr,
+                                 {}});
+    if (kept.has_reverse_cost()) *explanation.mutable_saved_reverse_cost() = kept.reverse_cost();
+  }
+  return explanation;
+}
+
+absl::StatusOr<v1::Return> RecordCost(Command& c, const v1::RecordCostRequest& request) {
+  auto editor = ReturnEditor::Open(c, request.name());
+  if (!editor.ok()) return editor.status();
+  if (absl::Status s =
+          CheckEtag(request.etag(), editor->state().etag(), StatusName(editor->state().status()));
+      !s.ok()) {
+    return s;
+  }
+  if (request.kind() == v1::LedgerEntry::KIND_UNSPECIFIED ||
+      !v1::LedgerEntry::Kind_IsValid(request.kind())) {
+    return InvalidField("kind", "BAD_COST", "say what the cost is for, such as KIND_CUSTOMS");
+  }
+  const std::string& currency = editor->channel().channel.currency_code();
+  if (request.amount().currency_code() != currency) {
+    return InvalidField("amount.currency_code", "CURRENCY_MISMATCH",
+                        Cat("the ledger of the channel is in ", currency,
+                            "; convert the amount and say so in the note"));
+  }
+  const int64_t amount = request.amount().minor_units();
+  if (amount == 0 || amount > kMaxMinorUnits || amount < -kMaxMinorUnits) {
+    return InvalidField("amount.minor_units", "BAD_COST",
+                        "below 0 for a cost, above 0 for what comes back");
+  }
+  if (request.note().empty() || request.note().size() > kMaxNote) {
+    return InvalidField(
+        "note", "NOTE_REQUIRED",
+        Cat("say what it is and where to look it up, in at most ", kMaxNote, " bytes"));
+  }
+  if (request.external_id().size() > kMaxExternalId) {
+    return InvalidField("external_id", "TOO_LONG", Cat("at most ", kMaxExternalId, " bytes"));
+  }
+  v1::Event fact = editor->NewFact();
+  if (request.has_occurred_at()) {
+    if (calendar::FromProto(request.occurred_at()) > c.now + absl::Hours(24)) {
+      return InvalidField("occurred_at", "IN_THE_FUTURE", "is more than a day ahead of the host");
+    }
+    *fact.mutable_occurred_at() = request.occurred_at();
+  }
+  // Two alike are two, unless the caller says that they are one.
+  fact.set_external_id(
+      Cat("cost:", request.external_id().empty() ? c.NewId("cst_") : request.external_id()));
+  v1::CostRecorded* body = fact.mutable_cost_recorded();
+  body->set_kind(request.kind());
+  *body->mutable_amount() = request.amount();
+  body->set_source(request.source() == v1::LedgerEntry::SOURCE_UNSPECIFIED
+                       ? v1::LedgerEntry::SOURCE_ESTIMATE
+                       : request.source());
+  body->set_note(request.note());
+  body->set_replaces(request.replaces());
+  if (editor->Add(std::move(fact)) == ReturnEditor::Outcome::kDuplicate) {
+    return Refuse(absl::StatusCode::kAlreadyExists, "COST_EXISTS",
+                  Cat("a cost with the id ", request.external_id(), " is booked already"))
+        .Field("external_id", "an id that is not taken, or none");
+  }
+  return editor->Save();
+}
+
+}  // namespace aftersales::engine
