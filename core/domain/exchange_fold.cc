@@ -100,8 +100,7 @@ class Fold {
       case v1::Event::kExchangeReoffered:
         return Reoffered(fact_.exchange_reoffered());
       case v1::Event::kExchangePaymentRecorded:
-        *state_.add_payments() = fact_.exchange_payment_recorded().payment();
-        return true;
+        return Paid(fact_.exchange_payment_recorded().payment());
       case v1::Event::kExchangeGoodsCounted:
         Counted(fact_.exchange_goods_counted());
         return true;
@@ -277,6 +276,14 @@ class Fold {
   }
 
   // ---- money --------------------------------------------------------------------------------
+
+  // Nothing is paid to the buyer before the replacement is out, or nothing is sent at all.
+  bool Paid(const v1::ExchangePayment& payment) {
+    const bool waits = IsUndecided(state_.status()) || MayCancel(state_.status());
+    if (waits && payment.direction() == v1::ExchangePayment::DIRECTION_TO_BUYER) return false;
+    *state_.add_payments() = payment;
+    return true;
+  }
 
   void Linked(const v1::ExchangeRefundLinked& body) {
     if (body.difference()) {
