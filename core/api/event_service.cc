@@ -19,7 +19,8 @@ namespace {
 // Where a page of events ends: instant in micros, where they are ordered by it, and sequence.
 using Position = std::pair<int64_t, int64_t>;
 
-// The facts of a return or refund, which it knows itself; nothing else is filtered by subject.
+// The facts of a return, refund or exchange, which it knows itself; nothing else is filtered by
+// subject.
 absl::StatusOr<std::vector<v1::Event>> HistoryOf(store::Reader& reader, std::string_view seller,
                                                  std::string_view subject) {
   const names::Name name = names::Split(subject);
@@ -35,8 +36,11 @@ absl::StatusOr<std::vector<v1::Event>> HistoryOf(store::Reader& reader, std::str
   if (name.seller == seller && name.collection == "refunds") {
     return facts_of(reader.FindRefund(seller, name.id));
   }
+  if (name.seller == seller && name.collection == "exchanges") {
+    return facts_of(reader.FindExchange(seller, name.id));
+  }
   return InvalidField("filter", "BAD_FILTER",
-                      "`subject` is the name of a return or refund of the parent");
+                      "`subject` is the name of a return, refund or exchange of the parent");
 }
 
 class EventService final : public v1::EventService::CallbackService {
@@ -62,9 +66,10 @@ class EventService final : public v1::EventService::CallbackService {
                                              "recording"));
     }
     if (by_time && subject.empty()) {
-      return FinishNow(context, InvalidField("order_by", "BAD_ORDER",
-                                             "only the events of one return or refund are ordered "
-                                             "by time; name it with `subject = ` in the filter"));
+      return FinishNow(context,
+                       InvalidField("order_by", "BAD_ORDER",
+                                    "only the events of one return, refund or exchange are ordered "
+                                    "by time; name it with `subject = ` in the filter"));
     }
     const PageTokens tokens(
         engine_.store().Secret(),

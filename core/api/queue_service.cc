@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "aftersales/v1/queue_service.grpc.pb.h"
 #include "core/api/call.h"
@@ -19,12 +21,48 @@ std::string ActionFor(v1::Deadline::Kind kind, const v1::Return& r) {
     case v1::Deadline::KIND_RECEIPT:
       return "Count the parcel that the carrier delivered";
     case v1::Deadline::KIND_REFUND:
+      if (std::any_of(r.items().begin(), r.items().end(),
+                      [](const v1::ReturnItem& item) { return item.quantity_in_exchange() > 0; })) {
+        return "Ship the replacement of the received units, or cancel the exchange and refund them";
+      }
       return r.status() == v1::Return::STATUS_INSPECTED ? "Refund the inspected units"
                                                         : "Inspect and refund the received units";
     case v1::Deadline::KIND_MANUAL_ACTION:
       return r.manual_action().title();
     default:
       return "Look at the return";
+  }
+}
+
+std::string ActionFor(v1::Deadline::Kind kind, const v1::Exchange& x) {
+  const int64_t open = x.balance().minor_units();
+  const std::string amount =
+      FormatMoney(money::Make(open < 0 ? -open : open, x.balance().currency_code()));
+  switch (kind) {
+    case v1::Deadline::KIND_EXCHANGE_OFFER:
+      return "Wait for the buyer's answer to the exchange, or remind them";
+    case v1::Deadline::KIND_EXCHANGE_RESERVE:
+      return "Keep stock for the exchange that the buyer accepted";
+    case v1::Deadline::KIND_EXCHANGE_RESERVATION:
+      return "Stock is kept for the exchange until then; get what is missing, or cancel it";
+    case v1::Deadline::KIND_EXCHANGE_SHIP:
+      return "Ship the replacement";
+    case v1::Deadline::KIND_EXCHANGE_RETURN:
+      return "The replaced goods have to be back; remind the buyer";
+    case v1::Deadline::KIND_EXCHANGE_OVERDUE:
+      return x.has_overdue_charge()
+                 ? Cat("Charge the buyer ", FormatMoney(x.overdue_charge()),
+                       " for goods that did not come back, or waive them")
+                 : "Claim goods that did not come back from the marketplace, or waive them";
+    case v1::Deadline::KIND_EXCHANGE_REFUND:
+      return x.has_refund_quote() ? Cat("Refund ", FormatMoney(x.refund_quote().total()),
+                                        ": the replacement is out of stock")
+                                  : "Refund the buyer: the replacement is out of stock";
+    case v1::Deadline::KIND_EXCHANGE_PAYMENT:
+      return open > 0 ? Cat("Collect the difference of ", amount, " from the buyer")
+                      : Cat("Pay the buyer the ", amount, " that the exchange left over");
+    default:
+      return "Look at the exchange";
   }
 }
 
@@ -70,6 +108,16 @@ absl::StatusOr<v1::WorkItem> ItemOf(const store::WorkRow& row, absl::Time now) {
         item.set_action(r.manual_action().title());
         *item.mutable_manual_action() = r.manual_action();
       }
+      break;
+    }
+    case store::WorkRow::Source::kExchange: {
+      store::ExchangeRecord record;
+      if (!record.ParseFromString(row.body)) return broken();
+      const v1::Exchange& x = record.state();
+      item.set_subject(x.name());
+      item.set_channel(x.channel());
+      item.set_order_external_id(x.order_external_id());
+      item.set_action(ActionFor(item.kind(), x));
       break;
     }
     case store::WorkRow::Source::kOrder: {

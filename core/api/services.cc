@@ -7,6 +7,7 @@ Services::Services(engine::Engine& engine) {
   services_.push_back(MakeOrderService(engine));
   services_.push_back(MakeReturnService(engine));
   services_.push_back(MakeRefundService(engine));
+  services_.push_back(MakeExchangeService(engine));
   services_.push_back(MakeShipmentService(engine));
   services_.push_back(MakeQueueService(engine));
   services_.push_back(MakeMetricsService(engine));

@@ -30,6 +30,7 @@ std::unique_ptr<grpc::Service> MakeChannelService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeOrderService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeReturnService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeRefundService(engine::Engine& engine);
+std::unique_ptr<grpc::Service> MakeExchangeService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeShipmentService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeQueueService(engine::Engine& engine);
 std::unique_ptr<grpc::Service> MakeMetricsService(engine::Engine& engine);

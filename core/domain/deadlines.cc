@@ -13,8 +13,8 @@ bool IsOpen(const v1::Deadline& deadline) {
          deadline.state() == v1::Deadline::STATE_BREACHED;
 }
 
-v1::Deadline* FindOpen(v1::Return* state, v1::Deadline::Kind kind) {
-  for (v1::Deadline& deadline : *state->mutable_deadlines()) {
+v1::Deadline* FindOpen(Deadlines* deadlines, v1::Deadline::Kind kind) {
+  for (v1::Deadline& deadline : *deadlines) {
     if (deadline.kind() == kind && IsOpen(deadline)) return &deadline;
   }
   return nullptr;
@@ -81,17 +81,18 @@ ReturnWindow ReturnWindowOf(absl::Time delivered_at, absl::TimeZone zone, int da
   return window;
 }
 
-void StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start, absl::Time due) {
-  v1::Deadline* deadline = FindOpen(state, kind);
-  if (deadline == nullptr) deadline = state->add_deadlines();
+void StartDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time start,
+                   absl::Time due) {
+  v1::Deadline* deadline = FindOpen(deadlines, kind);
+  if (deadline == nullptr) deadline = deadlines->Add();
   deadline->set_kind(kind);
   deadline->set_state(v1::Deadline::STATE_RUNNING);
   *deadline->mutable_start_at() = calendar::ToProto(start);
   *deadline->mutable_due_at() = calendar::ToProto(due);
 }
 
-void MeetDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time at) {
-  v1::Deadline* deadline = FindOpen(state, kind);
+void MeetDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time at) {
+  v1::Deadline* deadline = FindOpen(deadlines, kind);
   if (deadline == nullptr) return;
   deadline->set_state(InTime(at, calendar::FromProto(deadline->due_at()))
                           ? v1::Deadline::STATE_MET
@@ -99,16 +100,41 @@ void MeetDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time at) {
   *deadline->mutable_met_at() = calendar::ToProto(at);
 }
 
-void CancelDeadline(v1::Return* state, v1::Deadline::Kind kind) {
-  v1::Deadline* deadline = FindOpen(state, kind);
+void CancelDeadline(Deadlines* deadlines, v1::Deadline::Kind kind) {
+  v1::Deadline* deadline = FindOpen(deadlines, kind);
   if (deadline != nullptr) deadline->set_state(v1::Deadline::STATE_CANCELLED);
 }
 
-const v1::Deadline* OpenDeadline(const v1::Return& state, v1::Deadline::Kind kind) {
-  for (const v1::Deadline& deadline : state.deadlines()) {
+const v1::Deadline* OpenDeadline(const Deadlines& deadlines, v1::Deadline::Kind kind) {
+  for (const v1::Deadline& deadline : deadlines) {
     if (deadline.kind() == kind && IsOpen(deadline)) return &deadline;
   }
   return nullptr;
+}
+
+void PresentDeadlines(absl::Time now, Deadlines* deadlines) {
+  for (v1::Deadline& deadline : *deadlines) {
+    if (deadline.state() == v1::Deadline::STATE_RUNNING &&
+        !InTime(now, calendar::FromProto(deadline.due_at()))) {
+      deadline.set_state(v1::Deadline::STATE_BREACHED);
+    }
+  }
+}
+
+void StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start, absl::Time due) {
+  StartDeadline(state->mutable_deadlines(), kind, start, due);
+}
+
+void MeetDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time at) {
+  MeetDeadline(state->mutable_deadlines(), kind, at);
+}
+
+void CancelDeadline(v1::Return* state, v1::Deadline::Kind kind) {
+  CancelDeadline(state->mutable_deadlines(), kind);
+}
+
+const v1::Deadline* OpenDeadline(const v1::Return& state, v1::Deadline::Kind kind) {
+  return OpenDeadline(state.deadlines(), kind);
 }
 
 const v1::Deadline* NextForPerson(const v1::Return& state) {
@@ -121,12 +147,7 @@ const v1::Deadline* NextForClock(const v1::Return& state) {
 }
 
 void PresentDeadlines(absl::Time now, v1::Return* state) {
-  for (v1::Deadline& deadline : *state->mutable_deadlines()) {
-    if (deadline.state() == v1::Deadline::STATE_RUNNING &&
-        !InTime(now, calendar::FromProto(deadline.due_at()))) {
-      deadline.set_state(v1::Deadline::STATE_BREACHED);
-    }
-  }
+  PresentDeadlines(now, state->mutable_deadlines());
 }
 
 }  // namespace aftersales

@@ -32,7 +32,16 @@ struct ReturnWindow {
 };
 ReturnWindow ReturnWindowOf(absl::Time delivered_at, absl::TimeZone zone, int days);
 
-// Starts, meets or cancels a deadline of a return; at most one of a kind is open.
+// Starts, meets or cancels a deadline of a resource; at most one of a kind is open.
+using Deadlines = google::protobuf::RepeatedPtrField<v1::Deadline>;
+void StartDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time start, absl::Time due);
+void MeetDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time at);
+void CancelDeadline(Deadlines* deadlines, v1::Deadline::Kind kind);
+const v1::Deadline* OpenDeadline(const Deadlines& deadlines, v1::Deadline::Kind kind);
+// Turns stored RUNNING into BREACHED where `now` is past due; for answers, never for storing.
+void PresentDeadlines(absl::Time now, Deadlines* deadlines);
+
+// The same for a return.
 void StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start, absl::Time due);
 void MeetDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time at);
 void CancelDeadline(v1::Return* state, v1::Deadline::Kind kind);
@@ -44,7 +53,6 @@ const v1::Deadline* NextForPerson(const v1::Return& state);
 // The earliest open deadline at which the clock acts: RETURN_BY (+ nothing), AUTO_CLOSE.
 const v1::Deadline* NextForClock(const v1::Return& state);
 
-// Turns stored RUNNING into BREACHED where `now` is past due; for answers, never for storing.
 void PresentDeadlines(absl::Time now, v1::Return* state);
 
 }  // namespace aftersales

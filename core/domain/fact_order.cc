@@ -39,6 +39,7 @@ int RankOf(const v1::Event& fact) {
     case v1::Event::kReturnRefunded:
       return 11;
     case v1::Event::kReturnRefundReversed:
+    case v1::Event::kReturnUnitsExchanged:
       return 12;
     case v1::Event::kReturnSettledWithoutRefund:
       return 13;

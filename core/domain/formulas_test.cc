@@ -15,6 +15,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/costs.h"
 #include "core/domain/deadlines.h"
+#include "core/domain/exchange_units.h"
 #include "core/domain/marketplaces.h"
 #include "core/domain/metrics.h"
 #include "core/domain/money.h"
@@ -382,11 +383,11 @@ bool RefundComputation(const Example& e, Results* results) {
     return true;
   }
   if (Has(e.in, {"returned", "replacement"})) {
-    const int64_t owes = money::Add(money::Make(e.in["replacement"], "USD"),
-                                    money::Make(-e.in["returned"].get<int64_t>(), "USD"))
-                             ->minor_units();
-    results->Set("buyer_owes", owes);
-    results->Set("reverse_refund", owes);
+    const v1::Money returned = money::Make(e.in["returned"], "USD");
+    const v1::Money replacement = money::Make(e.in["replacement"], "USD");
+    results->Set("buyer_owes", PriceDifference(returned, replacement)->minor_units());
+    // The dearer one comes back for the cheaper one.
+    results->Set("reverse_refund", -PriceDifference(replacement, returned)->minor_units());
     return true;
   }
   if (Has(e.in, {"cases"})) {

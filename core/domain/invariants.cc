@@ -5,8 +5,11 @@
 #include <map>
 #include <utility>
 
+#include "core/domain/exchange_fold.h"
+#include "core/domain/exchange_units.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
+#include "core/domain/refund_quote.h"
 #include "core/domain/return_items.h"
 #include "core/status/text.h"
 
@@ -151,6 +154,52 @@ std::vector<Violation> CheckInvariants(const v1::Refund& state, v1::Refund::Stat
   if (!HoldsMoney(before) && HoldsMoney(state.status()) &&
       state.status() != v1::Refund::STATUS_SUCCEEDED) {
     CheckMoney(state, order, refunds_of_order, &broken);
+  }
+  return broken.Take();
+}
+
+std::vector<Violation> CheckInvariants(const v1::Exchange& state, v1::Exchange::Status before,
+                                       const v1::Order& order,
+                                       std::span<const v1::Refund> refunds_of_order,
+                                       std::span<const v1::Exchange> exchanges_of_order) {
+  Broken broken(state.name());
+  const bool legal = before == state.status() ||
+                     std::any_of(ExchangeTransitions().begin(), ExchangeTransitions().end(),
+                                 [&](const ExchangeTransition& move) {
+                                   return move.from == before && move.to == state.status();
+                                 });
+  if (!legal) {
+    broken.Add("legal_exchange_move",
+               Cat("it would go from ", StatusName(before), " to ", StatusName(state.status())));
+  }
+  if (state.has_reservation() != KeepsStock(state.status())) {
+    broken.Add("stock_kept_in_time",
+               Cat(state.has_reservation() ? "stock" : "no stock", " would be kept while it is ",
+                   StatusName(state.status())));
+  }
+  std::vector<Violation> found = broken.Take();
+  const bool held = UnitsStateOf(before) == v1::ExchangedUnits::STATE_HELD ||
+                    UnitsStateOf(before) == v1::ExchangedUnits::STATE_EXCHANGED;
+  if (!held && HoldsUnits(state)) {
+    for (Violation& violation :
+         CheckUnitsUsedOnce(state.name(), order, refunds_of_order, exchanges_of_order)) {
+      found.push_back(std::move(violation));
+    }
+  }
+  return found;
+}
+
+std::vector<Violation> CheckUnitsUsedOnce(std::string_view subject, const v1::Order& order,
+                                          std::span<const v1::Refund> refunds_of_order,
+                                          std::span<const v1::Exchange> exchanges_of_order) {
+  Broken broken(subject);
+  for (const v1::OrderLine& line : order.lines()) {
+    const int64_t refunded = UnitsRefundedOrReserved(refunds_of_order, line.line_id());
+    const int64_t exchanged = UnitsInExchanges(exchanges_of_order, line.line_id());
+    if (refunded + exchanged <= line.quantity()) continue;
+    broken.Add("unit_used_once",
+               Cat("line ", line.line_id(), " would have ", refunded, " units refunded and ",
+                   exchanged, " exchanged of ", line.quantity()));
   }
   return broken.Take();
 }

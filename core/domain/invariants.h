@@ -3,8 +3,10 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "aftersales/v1/exchange.pb.h"
 #include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/refund.pb.h"
 #include "aftersales/v1/return.pb.h"
@@ -36,6 +38,24 @@ std::vector<Violation> CheckInvariants(const v1::Return& state);
 std::vector<Violation> CheckInvariants(const v1::Refund& state, v1::Refund::Status before,
                                        const v1::Order& order,
                                        std::span<const v1::Refund> refunds_of_order);
+
+// An exchange as a change leaves it. `before` is its status before the change; the refunds and
+// exchanges are those of its order, the exchange itself among them as it is now.
+//
+//   legal_exchange_move   the status follows from the one before, through those between
+//   stock_kept_in_time    stock is kept while it waits to be shipped, and only then
+//   unit_used_once        no line has more units refunded and exchanged than it has; where the
+//                         change makes the exchange hold units that it did not hold before
+std::vector<Violation> CheckInvariants(const v1::Exchange& state, v1::Exchange::Status before,
+                                       const v1::Order& order,
+                                       std::span<const v1::Refund> refunds_of_order,
+                                       std::span<const v1::Exchange> exchanges_of_order);
+
+// The lines that have more units refunded and exchanged than they have, as violations of
+// `unit_used_once` by the subject.
+std::vector<Violation> CheckUnitsUsedOnce(std::string_view subject, const v1::Order& order,
+                                          std::span<const v1::Refund> refunds_of_order,
+                                          std::span<const v1::Exchange> exchanges_of_order);
 
 // Whether a refund may go from one status to the other.
 bool IsLegalMove(v1::Refund::Status from, v1::Refund::Status to);

@@ -13,6 +13,7 @@
 
 #include "absl/numeric/int128.h"
 #include "core/domain/costs.h"
+#include "core/domain/exchange_units.h"
 #include "core/domain/money.h"
 #include "core/domain/reasons.h"
 #include "core/domain/refund_fold.h"
@@ -82,6 +83,7 @@ struct Group {
   v1::ReturnReason reason = v1::RETURN_REASON_UNSPECIFIED;
   bool evidence = false;      // whether photos of such units are on file
   std::string inspection_id;  // the inspection that photos of them would belong to
+  bool promised = false;      // the seller could not send the replacement that was agreed on
 };
 
 // Whether the policy keeps the shipping of such units from the buyer.
@@ -91,12 +93,12 @@ bool KeepsShipping(const v1::Policy& policy, v1::Condition condition, v1::Return
 }
 
 // The amounts of each line that its units share, and how much of them is gone with those that
-// earlier refunds took.
+// earlier refunds or exchanges took.
 class LineShares {
  public:
   LineShares(const v1::Order& order, const PolicyInForce& policy,
-             std::span<const v1::Refund> refunds)
-      : done_(static_cast<size_t>(order.lines_size())) {
+             std::span<const v1::Refund> refunds, std::span<const v1::Exchange> exchanges)
+      : policy_(policy), done_(static_cast<size_t>(order.lines_size())) {
     const std::vector<int64_t> shipping = ShippingByLine(order);
     const std::vector<int64_t> shipping_tax = ShippingTaxByLine(order);
     std::vector<int64_t> weights;
@@ -111,8 +113,10 @@ class LineShares {
       done_[i].pools = {Pool{line.item_total().minor_units()}, Pool{line.tax_total().minor_units()},
                         Pool{shipping[i]}, Pool{shipping_tax[i]}, Pool{free_shipping[i]}};
       for (const v1::Refund& refund : refunds) {
-        if (HoldsMoney(refund.status()))
-          Account(refund, line.line_id(), policy.Of(line), &done_[i]);
+        if (HoldsMoney(refund.status())) Account(refund, line, &done_[i]);
+      }
+      for (const v1::Exchange& exchange : exchanges) {
+        if (HoldsUnits(exchange)) Account(exchange, line.line_id(), &done_[i]);
       }
     }
   }
@@ -173,8 +177,9 @@ class LineShares {
     }
   }
 
-  static void Account(const v1::Refund& refund, std::string_view line_id, const v1::Policy& policy,
-                      Done* done) {
+  void Account(const v1::Refund& refund, const v1::OrderLine& of, Done* done) const {
+    const std::string& line_id = of.line_id();
+    const v1::Policy& policy = policy_.Of(of);
     int64_t units = 0;
     int64_t without_shipping = 0;
     int64_t wrong = 0;
@@ -208,6 +213,20 @@ class LineShares {
     done->units += units;
   }
 
+  // Other goods were given for what these units cost, and nothing for their shipping.
+  static void Account(const v1::Exchange& exchange, std::string_view line_id, Done* done) {
+    for (const v1::ExchangeItem& item : exchange.items()) {
+      if (item.line_id() != line_id) continue;
+      for (const Kind kind : {kShipping, kShippingTax, kFreeShipping}) {
+        done->Take(kind, item.quantity());
+      }
+      done->pools[kItem].gone += item.item_value().minor_units();
+      done->pools[kTax].gone += item.tax_value().minor_units();
+      done->units += item.quantity();
+    }
+  }
+
+  const PolicyInForce& policy_;
   std::vector<Done> done_;
 };
 
@@ -247,9 +266,10 @@ struct Units {
   int32_t others = 0;        // approved, and not in the return's hands yet
 };
 
-// Less what refunds of the return hold: first those of the same condition, then from the front.
+// Less what refunds of the return hold: first those of the same condition, then from the front; and
+// less what its exchanges have taken, which is what was sold as far as there is any.
 Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
-              std::span<const v1::Refund> refunds) {
+              std::span<const v1::Refund> refunds, std::span<const v1::Exchange> exchanges) {
   Units units;
   std::vector<Group>& known = units.known;
   const int32_t approved = ApprovedUnits(item);
@@ -296,18 +316,31 @@ Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
     }
   }
   take(std::max(0, item.quantity_refunded() - held), std::nullopt);
+  int32_t exchanged = UnitsInExchanges(exchanges, item.line_id(), state.name());
+  for (Group& group : known) {
+    if (IsWrong(group.condition)) continue;
+    const int32_t taken = std::min(group.quantity, exchanged);
+    group.quantity -= taken;
+    exchanged -= taken;
+  }
+  take(exchanged, std::nullopt);
   std::erase_if(known, [](const Group& group) { return group.quantity == 0; });
   return units;
+}
+
+int64_t Count(const Units& units) {
+  return std::accumulate(units.known.begin(), units.known.end(), int64_t{units.others},
+                         [](int64_t sum, const Group& group) { return sum + group.quantity; });
 }
 
 // The units that a caller names of a return, as its inspection found them: wrong ones last, for
 // nobody may call them anything else.
 absl::StatusOr<std::vector<Group>> Name(const v1::RefundItem& wanted, Units units,
-                                        const Group& form, std::string_view field) {
-  const int64_t there =
-      std::accumulate(units.known.begin(), units.known.end(), int64_t{units.others},
-                      [](int64_t sum, const Group& group) { return sum + group.quantity; });
+                                        const Group& form, std::string_view field,
+                                        const absl::Status& in_exchange) {
+  const int64_t there = Count(units);
   if (wanted.quantity() > there) {
+    if (!in_exchange.ok()) return in_exchange;
     return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_REFUNDABLE",
                   Cat("the return approved ", there, " units of line ", wanted.line_id(),
                       " that are not refunded or reserved yet, not ", wanted.quantity()))
@@ -337,9 +370,40 @@ absl::StatusOr<std::vector<Group>> Name(const v1::RefundItem& wanted, Units unit
   return groups;
 }
 
+// The refusal where an exchange has taken units of a line, of one return if it is named; OK where
+// none has. It is the answer where there would be enough units without exchanges.
+absl::Status InExchange(std::span<const v1::Exchange> exchanges, std::string_view line_id,
+                        std::string_view return_name) {
+  for (const v1::Exchange& exchange : exchanges) {
+    if (!HoldsUnits(exchange) || UnitsOfExchange(exchange, line_id) == 0) continue;
+    if (!return_name.empty() && exchange.return_name() != return_name) continue;
+    const bool gone = UnitsStateOf(exchange.status()) == v1::ExchangedUnits::STATE_EXCHANGED;
+    return Refuse(absl::StatusCode::kFailedPrecondition, "UNIT_ALREADY_EXCHANGED",
+                  Cat("units of line ", line_id, " are in ", exchange.name(),
+                      gone ? ", whose replacement was shipped; they are not refunded too"
+                           : "; cancel it before you refund them"))
+        .With("line_id", line_id)
+        .With("exchange", exchange.name())
+        .With("exchange_state", StatusName(exchange.status()));
+  }
+  return absl::OkStatus();
+}
+
+// Whether the units of a line were to be exchanged for something that was not there, and are not
+// refunded yet.
+bool WasPromised(std::span<const v1::Exchange> exchanges, std::string_view line_id,
+                 std::string_view return_name) {
+  return std::any_of(exchanges.begin(), exchanges.end(), [&](const v1::Exchange& exchange) {
+    return exchange.status() == v1::Exchange::STATUS_CONVERTED_TO_REFUND &&
+           exchange.refund().empty() && exchange.return_name() == return_name &&
+           UnitsOfExchange(exchange, line_id) > 0;
+  });
+}
+
 absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1::RefundSpec& spec,
                                                 const v1::Return* state,
-                                                std::span<const v1::Refund> refunds) {
+                                                std::span<const v1::Refund> refunds,
+                                                std::span<const v1::Exchange> exchanges) {
   std::vector<Group> groups;
   std::set<std::string_view> seen;
   for (int i = 0; i < spec.items_size(); ++i) {
@@ -369,7 +433,14 @@ absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1
                           Cat("line `", item.line_id(), "` is named twice; give its units once"));
     }
     if (group.reason == v1::RETURN_REASON_UNSPECIFIED) group.reason = ReasonOfItem(*returned);
-    auto named = Name(item, UnitsOf(*state, *returned, group.line, refunds), group, field);
+    // Too many units are too many whoever has them.
+    const bool without_exchanges =
+        InExchange(exchanges, item.line_id(), state->name()).ok() ||
+        item.quantity() > Count(UnitsOf(*state, *returned, group.line, refunds, {}));
+    auto named =
+        Name(item, UnitsOf(*state, *returned, group.line, refunds, exchanges), group, field,
+             without_exchanges ? absl::OkStatus()
+                               : InExchange(exchanges, item.line_id(), state->name()));
     if (!named.ok()) return named.status();
     std::move(named->begin(), named->end(), std::back_inserter(groups));
   }
@@ -378,7 +449,8 @@ absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1
 
 // Everything that the return still owes.
 absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const v1::Return& state,
-                                                  std::span<const v1::Refund> refunds) {
+                                                  std::span<const v1::Refund> refunds,
+                                                  std::span<const v1::Exchange> exchanges) {
   std::vector<Group> groups;
   for (const v1::ReturnItem& item : state.items()) {
     const int line = LineIndex(order, item.line_id());
@@ -387,10 +459,14 @@ absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const 
                           Cat("order ", order.external_id(), " has no line for item `", item.sku(),
                               "` of the return"));
     }
-    Units units = UnitsOf(state, item, line, refunds);
+    Units units = UnitsOf(state, item, line, refunds, exchanges);
     std::move(units.known.begin(), units.known.end(), std::back_inserter(groups));
   }
   if (groups.empty()) {
+    for (const v1::ReturnItem& item : state.items()) {
+      if (UnitsOf(state, item, 0, refunds, {}).known.empty()) continue;
+      if (absl::Status s = InExchange(exchanges, item.line_id(), state.name()); !s.ok()) return s;
+    }
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
                   "the return owes nothing: no units were received, or all are refunded; record "
                   "the receipt first, or name the items to refund");
@@ -444,7 +520,7 @@ void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& g
                 LineShares* shares, Sum* sum) {
   const std::string& line_id = order.lines(group.line).line_id();
   const bool inside = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
-  const v1::Fault fault = MeaningOf(group.reason).fault;
+  const v1::Fault fault = group.promised ? v1::FAULT_SELLER : MeaningOf(group.reason).fault;
   const int64_t item = shares->Take(LineShares::kItem, group);
   const int64_t tax = shares->Take(LineShares::kTax, group);
   const int64_t shipping = shares->Take(LineShares::kShipping, group);
@@ -457,7 +533,7 @@ void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& g
 
   line(v1::BreakdownLine::KIND_ITEM, item);
   line(v1::BreakdownLine::KIND_ITEM_TAX, tax, inside);
-  if (!KeepsShipping(policy, group.condition, group.reason)) {
+  if (group.promised || !KeepsShipping(policy, group.condition, group.reason)) {
     line(v1::BreakdownLine::KIND_SHIPPING, shipping);
     line(v1::BreakdownLine::KIND_SHIPPING_TAX, shipping_tax, inside);
   }
@@ -499,12 +575,16 @@ absl::StatusOr<int64_t> LabelFee(const v1::Order& order, const v1::RefundSpec& s
 }
 
 absl::Status CheckUnits(const v1::Order& order, const std::vector<Group>& groups,
-                        const LineShares& shares) {
+                        const LineShares& shares, std::span<const v1::Exchange> exchanges) {
   std::vector<int64_t> wanted(static_cast<size_t>(order.lines_size()));
   for (const Group& group : groups) wanted[static_cast<size_t>(group.line)] += group.quantity;
   for (int i = 0; i < order.lines_size(); ++i) {
     const int64_t left = std::max(0, order.lines(i).quantity() - shares.UnitsDone(i));
     if (wanted[static_cast<size_t>(i)] <= left) continue;
+    const std::string& line_id = order.lines(i).line_id();
+    if (wanted[static_cast<size_t>(i)] <= left + UnitsInExchanges(exchanges, line_id)) {
+      if (absl::Status s = InExchange(exchanges, line_id, ""); !s.ok()) return s;
+    }
     return Refuse(absl::StatusCode::kFailedPrecondition, "QUANTITY_EXCEEDS_REFUNDABLE",
                   Cat("line ", order.lines(i).line_id(), " has ", left,
                       " units that are not refunded or reserved yet, not ",
@@ -538,7 +618,8 @@ int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
 absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const PolicyInForce& policy,
                                             const v1::RefundSpec& spec,
                                             const v1::Return* return_state,
-                                            std::span<const v1::Refund> refunds_of_order) {
+                                            std::span<const v1::Refund> refunds_of_order,
+                                            std::span<const v1::Exchange> exchanges_of_order) {
   const std::string& currency = order.currency_code();
   if (return_state != nullptr && !return_state->platform_managed() &&
       (!IsApproved(*return_state) || return_state->status() == v1::Return::STATUS_CANCELLED)) {
@@ -557,8 +638,8 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
 
   absl::StatusOr<std::vector<Group>> groups =
       spec.items_size() > 0 || return_state == nullptr
-          ? GroupsOfSpec(order, spec, return_state, refunds_of_order)
-          : GroupsOfReturn(order, *return_state, refunds_of_order);
+          ? GroupsOfSpec(order, spec, return_state, refunds_of_order, exchanges_of_order)
+          : GroupsOfReturn(order, *return_state, refunds_of_order, exchanges_of_order);
   if (!groups.ok()) return groups.status();
   if (groups->empty() && spec.goodwill().minor_units() == 0) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
@@ -575,14 +656,17 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
     }
   }
 
-  LineShares shares(order, policy, refunds_of_order);
-  absl::Status units = CheckUnits(order, *groups, shares);
+  LineShares shares(order, policy, refunds_of_order, exchanges_of_order);
+  absl::Status units = CheckUnits(order, *groups, shares, exchanges_of_order);
   if (!units.ok()) return units;
 
   v1::RefundQuote quote;
   Sum sum(currency, &quote);
   const bool late = return_state != nullptr ? return_state->late() || spec.late() : spec.late();
-  for (const Group& group : *groups) {
+  for (Group& group : *groups) {
+    group.promised =
+        return_state != nullptr &&
+        WasPromised(exchanges_of_order, order.lines(group.line).line_id(), return_state->name());
     QuoteGroup(order, policy.Of(order.lines(group.line)), group, late, &shares, &sum);
     v1::RefundItem* item = quote.add_items();
     item->set_line_id(order.lines(group.line).line_id());
@@ -608,6 +692,19 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
   *quote.mutable_refundable() = Refundable(order, refunds_of_order);
   quote.set_policy_profile(policy.Whole().profile());
   return quote;
+}
+
+UnitsValue ValueOfUnits(const v1::Order& order, int line, int32_t quantity,
+                        std::span<const v1::Refund> refunds_of_order,
+                        std::span<const v1::Exchange> exchanges_of_order) {
+  // Rules decide on shipping alone.
+  static const v1::Policy none;
+  const PolicyInForce rules(none);
+  LineShares shares(order, rules, refunds_of_order, exchanges_of_order);
+  Group group;
+  group.line = line;
+  group.quantity = quantity;
+  return {shares.Take(LineShares::kItem, group), shares.Take(LineShares::kTax, group)};
 }
 
 absl::Status CheckNotPaidByPlatform(const v1::Return& state,

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "aftersales/v1/exchange.pb.h"
 #include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/refund.pb.h"
 #include "aftersales/v1/return.pb.h"
@@ -24,12 +25,26 @@ int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
 // refund of order lines. INVALID_ARGUMENT: `LINE_UNKNOWN`, `BAD_QUANTITY`, `CURRENCY_MISMATCH`,
 // `NEGATIVE_AMOUNT`; FAILED_PRECONDITION: `QUANTITY_EXCEEDS_REFUNDABLE` (with `refundable_units`),
 // `NOTHING_TO_REFUND`, `INVALID_STATE` (a return that is not approved), `EVIDENCE_REQUIRED` (a
-// wrong item or empty box without photos; with the `inspection_id` that they are to be added to).
+// wrong item or empty box without photos; with the `inspection_id` that they are to be added to),
+// `UNIT_ALREADY_EXCHANGED` (with `exchange`: an exchange of the order has taken the units).
+// Units whose replacement was out of stock, and that are not refunded yet, go back as if the seller
+// was at fault.
 // The total is not checked against what is left: see CheckRefundable.
 absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const PolicyInForce& policy,
                                             const v1::RefundSpec& spec,
                                             const v1::Return* return_state,
-                                            std::span<const v1::Refund> refunds_of_order);
+                                            std::span<const v1::Refund> refunds_of_order,
+                                            std::span<const v1::Exchange> exchanges_of_order = {});
+
+// What was paid for the next units of a line that are neither refunded nor exchanged: exact in sum
+// over all units, whichever way they go. `line` is an index of the order.
+struct UnitsValue {
+  int64_t item = 0;  // minor units
+  int64_t tax = 0;
+};
+UnitsValue ValueOfUnits(const v1::Order& order, int line, int32_t quantity,
+                        std::span<const v1::Refund> refunds_of_order,
+                        std::span<const v1::Exchange> exchanges_of_order);
 
 // FAILED_PRECONDITION `EXCEEDS_REFUNDABLE` with `remaining` if `total` goes beyond what is left.
 absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,

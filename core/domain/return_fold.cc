@@ -137,6 +137,9 @@ class Fold {
       case v1::Event::kReturnRefundReversed:
         RefundCameBack(fact_.return_refund_reversed());
         break;
+      case v1::Event::kReturnUnitsExchanged:
+        Exchanged(fact_.return_units_exchanged().units());
+        break;
       case v1::Event::kReturnSettledWithoutRefund:
         Settled();
         break;
@@ -468,7 +471,8 @@ class Fold {
 
   bool NothingMoved() const {
     return Total(state_, [](const v1::ReturnItem& item) {
-             return int64_t{item.quantity_received()} + item.quantity_refunded();
+             return int64_t{item.quantity_received()} + item.quantity_refunded() +
+                    item.quantity_exchanged();
            }) == 0;
   }
 
@@ -744,10 +748,7 @@ class Fold {
     if (state_.platform_managed()) return;
     StartDeadline(&state_, v1::Deadline::KIND_RECEIPT, when,
                   ReceiptDue(when, context_.channel, context_.policy));
-    const bool paid = Total(state_, [](const v1::ReturnItem& item) {
-                        return std::max(0, item.quantity_approved() - item.quantity_refunded());
-                      }) == 0;
-    if (!paid) StartRefundClock(when);
+    if (!PaidAhead()) StartRefundClock(when);
   }
 
   void StartRefundClock(absl::Time when) {
@@ -933,7 +934,7 @@ class Fold {
         const int32_t open = std::max(
             0,
             (item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested()) -
-                item.quantity_refunded());
+                item.quantity_refunded() - item.quantity_exchanged());
         Refund(&item, due > 0 ? due : open);
       }
     }
@@ -941,14 +942,72 @@ class Fold {
       v1::ReturnItem* item = ItemOf(refunded.line_id());
       if (item != nullptr && refunded.quantity() > 0) Refund(item, refunded.quantity());
     }
+    CheckDoubleUse();
+    MeetRefund();
+  }
+
+  // Whether every approved unit is refunded or exchanged, whatever came back.
+  bool PaidAhead() const {
+    return Total(state_, [](const v1::ReturnItem& item) {
+             return std::max<int64_t>(0, int64_t{item.quantity_approved()} -
+                                             item.quantity_refunded() - item.quantity_exchanged());
+           }) == 0;
+  }
+
+  void MeetRefund() {
     const bool all_came = !ApprovedUnitsOutstanding(state_);
-    const bool paid_ahead =
-        Total(state_, [](const v1::ReturnItem& item) {
-          return std::max(0, item.quantity_approved() - item.quantity_refunded());
-        }) == 0;
-    if (paid_ahead || (AllRefunded(state_) && (all_came || HasReceived()))) {
+    if (PaidAhead() || (AllRefunded(state_) && (all_came || HasReceived()))) {
       MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
     }
+  }
+
+  // Facts are not refused: a refund that was paid elsewhere may be of units that were exchanged.
+  void CheckDoubleUse() {
+    for (const v1::ReturnItem& item : state_.items()) {
+      const int64_t in_exchange = int64_t{item.quantity_exchanged()} + item.quantity_in_exchange();
+      if (in_exchange == 0 || item.quantity_approved() == 0 ||
+          item.quantity_refunded() + in_exchange <= item.quantity_approved()) {
+        continue;
+      }
+      Find(v1::Finding::KIND_EXCHANGED_AND_REFUNDED, at_,
+           Cat("Of ", item.quantity_approved(), " units of ", item.sku(), " ",
+               item.quantity_refunded(), " are refunded and ", in_exchange,
+               " are exchanged; look at the exchange, and claim back what was paid twice."));
+    }
+  }
+
+  // Of two that were said of one exchange, the later step of its life counts.
+  void Exchanged(const v1::ExchangedUnits& told) {
+    auto& all = *state_.mutable_exchanges();
+    auto known = std::find_if(all.begin(), all.end(), [&](const v1::ExchangedUnits& units) {
+      return units.exchange() == told.exchange();
+    });
+    if (known != all.end()) {
+      if (told.state() <= known->state()) return;
+      *known = told;
+    } else {
+      *all.Add() = told;
+      // Names grow with time.
+      std::sort(all.begin(), all.end(),
+                [](const auto& a, const auto& b) { return a.exchange() < b.exchange(); });
+    }
+    for (v1::ReturnItem& item : *state_.mutable_items()) {
+      item.clear_quantity_in_exchange();
+      item.clear_quantity_exchanged();
+    }
+    for (const v1::ExchangedUnits& units : all) {
+      for (const v1::ExchangedUnits::Line& line : units.lines()) {
+        v1::ReturnItem* item = FindItem(&state_, line.line_id());
+        if (item == nullptr) continue;
+        if (units.state() == v1::ExchangedUnits::STATE_HELD) {
+          item->set_quantity_in_exchange(Plus(item->quantity_in_exchange(), line.quantity()));
+        } else if (units.state() == v1::ExchangedUnits::STATE_EXCHANGED) {
+          item->set_quantity_exchanged(Plus(item->quantity_exchanged(), line.quantity()));
+        }
+      }
+    }
+    CheckDoubleUse();
+    MeetRefund();
   }
 
   // What it had paid for is owed again.
@@ -1250,11 +1309,7 @@ class Fold {
     const bool full_loss = std::any_of(
         state_.findings().begin(), state_.findings().end(),
         [](const v1::Finding& finding) { return finding.kind() == v1::Finding::KIND_FULL_LOSS; });
-    const bool paid =
-        full_loss && Total(state_, [](const v1::ReturnItem& item) {
-                       return std::max(0, item.quantity_approved() - item.quantity_refunded());
-                     }) == 0;
-    if (state_.status() == v1::Return::STATUS_LOST && paid) Settled();
+    if (state_.status() == v1::Return::STATUS_LOST && full_loss && PaidAhead()) Settled();
     if (state_.status() == v1::Return::STATUS_RESOLVED && AllRefunded(state_)) StartAutoClose();
   }
 
@@ -1297,7 +1352,9 @@ int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item) {
     units = item.quantity_approved();
   }
   // Surplus units and units of a return that was not approved are findings, never money.
-  return std::max(0, std::min(units, item.quantity_approved()) - item.quantity_refunded());
+  return static_cast<int32_t>(
+      std::max<int64_t>(0, int64_t{std::min(units, item.quantity_approved())} -
+                               item.quantity_refunded() - item.quantity_exchanged()));
 }
 
 bool NothingOwed(const v1::Return& state) {

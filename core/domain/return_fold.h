@@ -50,9 +50,9 @@ v1::Return FoldReturn(std::string_view name, std::vector<const v1::Event*> facts
 // Applies one fact that is later in the order than all that were applied before.
 void ApplyFact(const v1::Event& fact, const FoldContext& context, v1::Return* state);
 
-// Units of a line that are due for a refund and not refunded: inspected (accepted + damaged) if any
-// were inspected, else received, else (returnless) approved; at most the approved ones (surplus is
-// a finding, not money); less refunded, at least 0.
+// Units of a line that are due for a refund and neither refunded nor exchanged: inspected (accepted
+// + damaged) if any were inspected, else received, else (returnless) approved; at most the approved
+// ones (surplus is a finding, not money); less refunded and exchanged, at least 0.
 int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item);
 // Whether the return waits for nothing any more as far as goods and money are concerned.
 bool NothingOwed(const v1::Return& state);

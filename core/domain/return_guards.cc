@@ -440,8 +440,9 @@ absl::Status CheckCancel(const v1::Return& state) {
                           "cancelled");
   }
   for (const v1::ReturnItem& item : state.items()) {
-    if (item.quantity_received() > 0 || item.quantity_refunded() > 0) {
-      return InvalidState(state, "units of it were already received or refunded");
+    if (item.quantity_received() > 0 || item.quantity_refunded() > 0 ||
+        item.quantity_exchanged() > 0) {
+      return InvalidState(state, "units of it were already received, refunded or exchanged");
     }
   }
   return absl::OkStatus();
@@ -651,6 +652,12 @@ absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> ref
       default:
         break;
     }
+  }
+  for (const v1::ExchangedUnits& units : state.exchanges()) {
+    if (units.state() != v1::ExchangedUnits::STATE_HELD) continue;
+    return Refuse(absl::StatusCode::kFailedPrecondition, "EXCHANGE_PENDING",
+                  Cat(units.exchange(), " holds units of it; ship or cancel that first"))
+        .With("exchange", units.exchange());
   }
   if (!NothingOwed(state) && !request.without_refund()) {
     return InvalidState(state,

@@ -40,7 +40,7 @@ const std::vector<Transition>& ReturnTransitions() {
       {R::STATUS_RECEIVED, R::STATUS_INSPECTED, "all received units inspected"},
       {R::STATUS_INSPECTED, R::STATUS_PARTIALLY_RECEIVED, "more units received"},
       {R::STATUS_INSPECTED, R::STATUS_RECEIVED, "more units received"},
-      {R::STATUS_INSPECTED, R::STATUS_RESOLVED, "all accepted units refunded"},
+      {R::STATUS_INSPECTED, R::STATUS_RESOLVED, "all accepted units refunded or exchanged"},
       {R::STATUS_DELIVERED, R::STATUS_RESOLVED, "settled without refund"},
       {R::STATUS_PARTIALLY_RECEIVED, R::STATUS_RESOLVED, "settled without refund"},
       {R::STATUS_RECEIVED, R::STATUS_RESOLVED, "settled without refund"},

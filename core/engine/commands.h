@@ -10,6 +10,7 @@
 #include "aftersales/plugin/v1/marketplace.pb.h"
 #include "aftersales/v1/channel_service.pb.h"
 #include "aftersales/v1/cost_service.pb.h"
+#include "aftersales/v1/exchange_service.pb.h"
 #include "aftersales/v1/fact_service.pb.h"
 #include "aftersales/v1/order_service.pb.h"
 #include "aftersales/v1/policy_service.pb.h"
@@ -20,6 +21,8 @@
 #include "core/engine/command.h"
 
 namespace aftersales::engine {
+
+class ReturnEditor;
 
 // channel_commands.cc
 absl::StatusOr<v1::Channel> BindChannel(Command& c, const v1::BindChannelRequest& request);
@@ -114,6 +117,40 @@ absl::StatusOr<v1::ReconcileResponse> Reconcile(Command& c, const v1::ReconcileR
 absl::StatusOr<v1::BankLine> MatchLine(Command& c, const v1::MatchLineRequest& request);
 absl::StatusOr<v1::BankLine> UnmatchLine(Command& c, const v1::UnmatchLineRequest& request);
 absl::StatusOr<v1::BankLine> IgnoreLine(Command& c, const v1::IgnoreLineRequest& request);
+
+// What the units of an exchange that is about to become a refund would give back, as if it was one.
+absl::StatusOr<v1::RefundQuote> QuoteInsteadOf(store::Reader& store, const v1::Exchange& exchange,
+                                               const v1::RefundSpec& spec, absl::Time now);
+// Whether what a cheaper replacement leaves over can be paid as a refund of the order.
+absl::Status CheckExchangeDifference(Command& c, const v1::Exchange& exchange,
+                                     const v1::Money& amount);
+// Pays it. To be asked only where it can be.
+absl::StatusOr<v1::Refund> IssueExchangeDifference(Command& c, const v1::Exchange& exchange,
+                                                   const v1::Money& amount);
+
+// exchange_commands.cc
+absl::StatusOr<v1::Exchange> OfferExchange(Command& c, const v1::OfferExchangeRequest& request);
+absl::StatusOr<v1::Exchange> AcceptExchange(Command& c, const v1::AcceptExchangeRequest& request);
+absl::StatusOr<v1::Exchange> DeclineExchange(Command& c, const v1::DeclineExchangeRequest& request);
+absl::StatusOr<v1::Exchange> ReserveExchange(Command& c, const v1::ReserveExchangeRequest& request);
+absl::StatusOr<v1::Exchange> RecordExchangePayment(Command& c,
+                                                   const v1::RecordExchangePaymentRequest& request);
+// `shipment.verdict` must be filled in by the caller: judging calls plugins, which a transaction
+// must not wait for.
+absl::StatusOr<v1::Exchange> ShipExchange(Command& c, const v1::ShipExchangeRequest& request);
+absl::StatusOr<v1::Exchange> DeliverExchange(Command& c, const v1::DeliverExchangeRequest& request);
+absl::StatusOr<v1::Exchange> CompleteExchange(Command& c,
+                                              const v1::CompleteExchangeRequest& request);
+absl::StatusOr<v1::Exchange> CancelExchange(Command& c, const v1::CancelExchangeRequest& request);
+absl::StatusOr<v1::RecordStockResponse> RecordStock(Command& c,
+                                                    const v1::RecordStockRequest& request);
+// What the clock does on an exchange whose clock deadline has come.
+absl::Status RunClockOnExchange(Command& c, std::string_view id);
+// Tells the exchanges of a return what became of its goods, and ends those whose return is over.
+// To be called before the return is stored, which may gain facts by it.
+void FollowReturn(Command& c, ReturnEditor& editor);
+// Tells the exchange that a refund belongs to what became of it.
+absl::Status FollowRefund(Command& c, const v1::Refund& refund, v1::Refund::Status before);
 
 // fact_commands.cc
 absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,

@@ -222,10 +222,11 @@ void Engine::ClockLoop() {
   v1::Actor actor;
   actor.set_role(v1::ROLE_CLOCK);
   while (!stopping_) {
-    std::vector<std::pair<std::string, std::string>> due;
+    std::vector<std::pair<std::string, std::string>> due, exchanges;
     try {
       store_.ReadHere([&](store::Reader& reader) {
         due = reader.ReturnsForClock(absl::ToUnixMicros(clock_.Now()), 100);
+        exchanges = reader.ExchangesForClock(absl::ToUnixMicros(clock_.Now()), 100);
       });
     } catch (const store::Error&) {
       // The writer meets the same trouble and says so; here it is tried again.
@@ -237,8 +238,14 @@ void Engine::ClockLoop() {
                     return RunClockOnReturn(c, id);
                   }).ok();
     }
+    for (const auto& [seller, id] : exchanges) {
+      if (stopping_) return;
+      progress |= RunInternalAndWait(seller, actor, "clock", [id = id](Command& c) {
+                    return RunClockOnExchange(c, id);
+                  }).ok();
+    }
     // A full page that moved: there is more. Otherwise wait, also when nothing could be moved.
-    if (due.size() == 100 && progress) continue;
+    if ((due.size() == 100 || exchanges.size() == 100) && progress) continue;
     for (absl::Duration slept; slept < options_.poll && !stopping_;
          slept += absl::Milliseconds(20)) {
       absl::SleepFor(absl::Milliseconds(20));

@@ -108,6 +108,10 @@ bool ErpFeed::TellPage(const std::string& seller, const std::string& plugin_id) 
         auto record = reader.FindRefund(seller, subject.id);
         if (!record) continue;
         *change.mutable_refund() = std::move(*record->mutable_state());
+      } else if (subject.collection == "exchanges") {
+        auto record = reader.FindExchange(seller, subject.id);
+        if (!record) continue;
+        *change.mutable_exchange() = std::move(*record->mutable_state());
       } else {
         continue;
       }

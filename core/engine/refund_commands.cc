@@ -2,6 +2,7 @@
 
 #include "core/domain/calendar.h"
 #include "core/domain/deadlines.h"
+#include "core/domain/exchange_units.h"
 #include "core/domain/money.h"
 #include "core/domain/policy.h"
 #include "core/domain/refund_fold.h"
@@ -22,6 +23,7 @@ struct Basis {
   std::optional<v1::Return> return_state;
   std::vector<v1::Return> returns;  // of the order, where the spec names none
   std::vector<v1::Refund> refunds;
+  std::vector<v1::Exchange> exchanges;
   // The rules: as they were when a return was asked for, else as they are now.
   std::optional<PolicyInForce> policy;
   const v1::Policy* today = nullptr;  // for what roles may do, which is a matter of now
@@ -56,6 +58,7 @@ absl::StatusOr<Basis> BasisOf(store::Reader& store, ChannelCache& channels, std:
   if (!order) return NotFound(order_name);
   basis.order = *std::move(order);
   basis.refunds = store.RefundsOfOrder(seller, name->id);
+  basis.exchanges = store.ExchangesOfOrder(seller, name->id);
   const ChannelInfo* channel = channels.Find(store, basis.order.channel());
   if (channel == nullptr) return NotFound(basis.order.channel());
   basis.policy = PolicyInForce(
@@ -73,8 +76,24 @@ absl::StatusOr<Basis> BasisOf(store::Reader& store, ChannelCache& channels, std:
 
 absl::StatusOr<v1::RefundQuote> QuoteFor(const Basis& basis, const v1::RefundSpec& spec) {
   return aftersales::QuoteRefund(basis.order, *basis.policy, spec,
-                                 basis.return_state ? &*basis.return_state : nullptr,
-                                 basis.refunds);
+                                 basis.return_state ? &*basis.return_state : nullptr, basis.refunds,
+                                 basis.exchanges);
+}
+
+// The exchange that a refund of these units stands in for: one that was out of stock.
+std::string InsteadOf(const Basis& basis, const v1::RefundQuote& quote) {
+  if (!basis.return_state) return {};
+  for (const v1::Exchange& exchange : basis.exchanges) {
+    if (exchange.status() != v1::Exchange::STATUS_CONVERTED_TO_REFUND ||
+        !exchange.refund().empty() || exchange.return_name() != basis.return_state->name()) {
+      continue;
+    }
+    const bool pays = std::any_of(
+        quote.items().begin(), quote.items().end(),
+        [&](const v1::RefundItem& item) { return UnitsOfExchange(exchange, item.line_id()) > 0; });
+    if (pays) return exchange.name();
+  }
+  return {};
 }
 
 // Whether the marketplace has paid for these units already, as far as its reports tell.
@@ -113,6 +132,15 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     for (Violation& violation : CheckInvariants(*state, before, *order, refunds)) {
       c.violations.push_back(std::move(violation));
     }
+    const std::vector<v1::Exchange> exchanges =
+        c.store.ExchangesOfOrder(c.seller, names::Split(state->order()).id);
+    // Facts of the marketplace are never refused; what they contradict is a finding.
+    if (!exchanges.empty() && state->kind() != v1::Refund::KIND_PLATFORM && !HoldsMoney(before) &&
+        HoldsMoney(state->status()) && state->status() != v1::Refund::STATUS_SUCCEEDED) {
+      for (Violation& violation : CheckUnitsUsedOnce(state->name(), *order, refunds, exchanges)) {
+        c.violations.push_back(std::move(violation));
+      }
+    }
   }
 
   const bool paid_now = !IsPaid(before) && IsPaid(state->status());
@@ -144,6 +172,9 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     body->set_external_refund_id(state->external_refund_id());
     editor->Add(std::move(refunded));
     editor->Save();
+  }
+  if (!state->exchange().empty()) {
+    if (absl::Status s = FollowRefund(c, *state, before); !s.ok()) return s;
   }
   return *state;
 }
@@ -212,6 +243,32 @@ absl::StatusOr<v1::Refund> HandOver(Command& c, const v1::Refund& refund) {
   effect.due_at = absl::ToUnixMicros(c.now);
   c.store.PutEffect(&effect);
   return refund;
+}
+
+// Stores a new refund: handed over at once where its caller may pay so much alone.
+absl::StatusOr<v1::Refund> Decide(Command& c, const Basis& basis, const v1::RefundQuote& quote,
+                                  const v1::Refund& refund) {
+  store::RefundRecord record;
+  record.mutable_state()->set_name(refund.name());
+  v1::Event fact = c.NewEvent(refund.name(), refund.channel());
+  const bool alone = WithinLimit(*basis.today, c.actor.role(), refund.total());
+  ExplainRefund(basis, quote, alone, &fact);
+  if (alone) {
+    *fact.mutable_refund_approved()->mutable_refund() = refund;
+  } else {
+    *fact.mutable_refund_requested()->mutable_refund() = refund;
+    *fact.mutable_refund_requested()->mutable_due_at() =
+        calendar::ToProto(c.now + absl::Hours(basis.today->refund_approval_hours()));
+  }
+  auto stored = Record(c, record, std::move(fact), /*created=*/true);
+  if (!stored.ok() || !alone) return stored;
+  return HandOver(c, *stored);
+}
+
+absl::StatusOr<Basis> DifferenceBasis(Command& c, const v1::Exchange& exchange) {
+  v1::RefundSpec spec;
+  spec.set_order(exchange.order());
+  return BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
 }
 
 }  // namespace
@@ -288,22 +345,57 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
   *refund.mutable_items() = quote->items();
   refund.set_effect_id(c.NewId("eff_"));
   *refund.mutable_requested_by() = c.actor;
+  refund.set_exchange(InsteadOf(*basis, *quote));
+  return Decide(c, *basis, *quote, refund);
+}
 
-  store::RefundRecord record;
-  record.mutable_state()->set_name(refund.name());
-  v1::Event fact = c.NewEvent(refund.name(), refund.channel());
-  const bool alone = WithinLimit(*basis->today, c.actor.role(), refund.total());
-  ExplainRefund(*basis, *quote, alone, &fact);
-  if (alone) {
-    *fact.mutable_refund_approved()->mutable_refund() = refund;
-  } else {
-    *fact.mutable_refund_requested()->mutable_refund() = refund;
-    *fact.mutable_refund_requested()->mutable_due_at() =
-        calendar::ToProto(c.now + absl::Hours(basis->today->refund_approval_hours()));
+absl::StatusOr<v1::RefundQuote> QuoteInsteadOf(store::Reader& store, const v1::Exchange& exchange,
+                                               const v1::RefundSpec& spec, absl::Time now) {
+  ChannelCache channels;
+  auto basis = BasisOf(store, channels, names::Split(exchange.name()).seller, spec, now);
+  if (!basis.ok()) return basis.status();
+  for (v1::Exchange& one : basis->exchanges) {
+    if (one.name() == exchange.name()) one.set_status(v1::Exchange::STATUS_CONVERTED_TO_REFUND);
   }
-  auto stored = Record(c, record, std::move(fact), /*created=*/true);
-  if (!stored.ok() || !alone) return stored;
-  return HandOver(c, *stored);
+  return QuoteFor(*basis, spec);
+}
+
+absl::Status CheckExchangeDifference(Command& c, const v1::Exchange& exchange,
+                                     const v1::Money& amount) {
+  auto basis = DifferenceBasis(c, exchange);
+  if (!basis.ok()) return basis.status();
+  if (absl::Status s = CheckRefundable(basis->order, amount, basis->refunds); !s.ok()) return s;
+  for (const v1::Return& state : basis->returns) {
+    if (state.name() != exchange.return_name()) continue;
+    if (absl::Status s = CheckNotPaidByPlatform(state, basis->refunds); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Refund> IssueExchangeDifference(Command& c, const v1::Exchange& exchange,
+                                                   const v1::Money& amount) {
+  auto basis = DifferenceBasis(c, exchange);
+  if (!basis.ok()) return basis.status();
+  v1::RefundQuote quote;
+  v1::BreakdownLine* line = quote.add_breakdown();
+  line->set_kind(v1::BreakdownLine::KIND_EXCHANGE_DIFFERENCE);
+  *line->mutable_amount() = amount;
+  *quote.mutable_total() = amount;
+  *quote.mutable_refundable() = Refundable(basis->order, basis->refunds);
+  // It names no return: it pays for none of its units.
+  v1::Refund refund;
+  refund.set_name(names::Make(c.seller, "refunds", c.NewId("rfd_")));
+  refund.set_order(basis->order.name());
+  refund.set_order_external_id(basis->order.external_id());
+  refund.set_channel(basis->order.channel());
+  refund.set_kind(v1::Refund::KIND_EXCHANGE_DIFFERENCE);
+  refund.set_status(v1::Refund::STATUS_APPROVED);
+  *refund.mutable_breakdown() = quote.breakdown();
+  *refund.mutable_total() = amount;
+  refund.set_effect_id(c.NewId("eff_"));
+  *refund.mutable_requested_by() = c.actor;
+  refund.set_exchange(exchange.name());
+  return Decide(c, *basis, quote, refund);
 }
 
 absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request) {
@@ -379,6 +471,13 @@ absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest&
   }
   if (absl::Status s = CheckRefundable(basis->order, state.total(), basis->refunds); !s.ok()) {
     return s;
+  }
+  if (state.kind() == v1::Refund::KIND_EXCHANGE_DIFFERENCE) {
+    const auto exchange = c.store.FindExchange(c.seller, names::Split(state.exchange()).id);
+    if (!exchange || -exchange->state().balance().minor_units() < state.total().minor_units()) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
+                    Cat(state.exchange(), " owes the buyer no such amount any more"));
+    }
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   *fact.mutable_refund_approved()->mutable_refund() = state;

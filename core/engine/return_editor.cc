@@ -5,6 +5,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_fold.h"
+#include "core/engine/commands.h"
 #include "core/status/refusal.h"
 
 namespace aftersales::engine {
@@ -145,6 +146,7 @@ void ReturnEditor::Refold() {
 
 const v1::Return& ReturnEditor::Save() {
   if (!changed_) return state();
+  if (state().exchanges_size() > 0) FollowReturn(*command_, *this);
   v1::Return* state = record_.mutable_state();
   state->set_etag(NextEtag(state->etag()));
   *state->mutable_update_time() = calendar::ToProto(command_->now);

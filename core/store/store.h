@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "aftersales/v1/channel.pb.h"
 #include "aftersales/v1/event.pb.h"
+#include "aftersales/v1/exchange.pb.h"
 #include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/reconcile.pb.h"
 #include "aftersales/v1/refund.pb.h"
@@ -57,6 +58,10 @@ struct RefundFilter {
   std::string channel, order, return_id;
   std::optional<v1::Refund::Status> status;
 };
+struct ExchangeFilter {
+  std::string channel, order, replacement_order, return_id;
+  std::optional<v1::Exchange::Status> status;
+};
 struct ShipmentFilter {
   std::string channel, order_external_id, tracking_number;
   std::optional<v1::TrackingVerdict::Validity> validity;
@@ -71,7 +76,7 @@ struct BankLineFilter {
 
 // One open deadline of a person, with the body of the resource that it is on.
 struct WorkRow {
-  enum class Source { kReturn, kRefund, kOrder } source;
+  enum class Source { kReturn, kRefund, kOrder, kExchange } source;
   std::string id;
   int64_t due_at;  // micros
   int kind;        // v1::Deadline::Kind
@@ -216,6 +221,27 @@ class Reader {
                                               std::optional<std::pair<int64_t, std::string>> after,
                                               int limit) = 0;
 
+  virtual std::optional<ExchangeRecord> FindExchange(std::string_view seller,
+                                                     std::string_view id) = 0;
+  // Oldest first.
+  virtual std::vector<v1::Exchange> ExchangesOfOrder(std::string_view seller,
+                                                     std::string_view order_id) = 0;
+  // Newest first by id.
+  virtual std::vector<v1::Exchange> ListExchanges(std::string_view seller,
+                                                  const ExchangeFilter& filter,
+                                                  std::string_view after_id, int limit) = 0;
+  // Ids of exchanges whose clock deadline has come, over all sellers.
+  virtual std::vector<std::pair<std::string, std::string>> ExchangesForClock(int64_t now,
+                                                                             int limit) = 0;
+
+  virtual std::optional<v1::StockLevel> FindStockLevel(std::string_view seller,
+                                                       std::string_view sku,
+                                                       std::string_view location) = 0;
+  // By (sku, location), strictly after the position; of one SKU where it is given.
+  virtual std::vector<v1::StockLevel> ListStockLevels(
+      std::string_view seller, std::string_view sku,
+      std::optional<std::pair<std::string, std::string>> after, int limit) = 0;
+
   virtual std::optional<v1::Shipment> FindShipment(std::string_view seller,
                                                    std::string_view id) = 0;
   virtual std::vector<v1::Shipment> ShipmentsOfOrder(std::string_view seller,
@@ -270,6 +296,8 @@ class Transaction : public Reader {
   virtual void PutOrder(const v1::Order& order, bool created) = 0;
   virtual void PutReturn(const ReturnRecord& record, bool created) = 0;
   virtual void PutRefund(const RefundRecord& record, bool created) = 0;
+  virtual void PutExchange(const ExchangeRecord& record, bool created) = 0;
+  virtual void PutStockLevel(std::string_view seller, const v1::StockLevel& level) = 0;
   virtual void PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
                            bool created) = 0;
   // Names and stores an event; answers its sequence.

@@ -16,6 +16,7 @@
 #include "aftersales/v1/channel_service.grpc.pb.h"
 #include "aftersales/v1/cost_service.grpc.pb.h"
 #include "aftersales/v1/event_service.grpc.pb.h"
+#include "aftersales/v1/exchange_service.grpc.pb.h"
 #include "aftersales/v1/fact_service.grpc.pb.h"
 #include "aftersales/v1/metrics_service.grpc.pb.h"
 #include "aftersales/v1/order_service.grpc.pb.h"
@@ -33,6 +34,7 @@ using Audits = v1::AuditService::Stub;
 using Channels = v1::ChannelService::Stub;
 using Costs = v1::CostService::Stub;
 using Events = v1::EventService::Stub;
+using Exchanges = v1::ExchangeService::Stub;
 using Facts = v1::FactService::Stub;
 using Metrics = v1::MetricsService::Stub;
 using Orders = v1::OrderService::Stub;
@@ -110,8 +112,9 @@ class Api {
   std::string actor_;
   bool wait_for_connection_ = false;
   std::shared_ptr<grpc::Channel> channel_;
-  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Reconciles>,
-             std::unique_ptr<Costs>, std::unique_ptr<Events>, std::unique_ptr<Facts>,
+  std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Costs>,
+             std::unique_ptr<Events>, std::unique_ptr<Exchanges>, std::unique_ptr<Facts>,
+             std::unique_ptr<Reconciles>,
              std::unique_ptr<Metrics>, std::unique_ptr<Orders>, std::unique_ptr<Plugins>,
              std::unique_ptr<Policies>, std::unique_ptr<Queue>, std::unique_ptr<Refunds>,
              std::unique_ptr<Returns>, std::unique_ptr<Shipments>>

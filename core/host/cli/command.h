@@ -88,6 +88,7 @@ void AddImport(CLI::App& app, Commands& commands);
 void AddQueue(CLI::App& app, Commands& commands);
 void AddReturns(CLI::App& app, Commands& commands);
 void AddRefunds(CLI::App& app, Commands& commands);
+void AddExchanges(CLI::App& app, Commands& commands);
 void AddOrders(CLI::App& app, Commands& commands);
 void AddShipments(CLI::App& app, Commands& commands);
 void AddTrack(CLI::App& app, Commands& commands);

@@ -41,6 +41,7 @@ int RunProgram(std::vector<std::string> arguments, const Terminal& terminal) {
   AddQueue(app, commands);
   AddReturns(app, commands);
   AddRefunds(app, commands);
+  AddExchanges(app, commands);
   AddOrders(app, commands);
   AddShipments(app, commands);
   AddTrack(app, commands);

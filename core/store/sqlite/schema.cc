@@ -114,6 +114,39 @@ CREATE INDEX refunds_channel ON refunds (seller, channel, id);
 CREATE INDEX refunds_due ON refunds (seller, due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX refunds_channel_due ON refunds (seller, channel, due_at, id) WHERE due_at IS NOT NULL;
 
+CREATE TABLE exchanges (
+  seller TEXT NOT NULL,
+  id TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  order_id TEXT NOT NULL,
+  replacement_order_id TEXT NOT NULL,
+  return_id TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  due_at INTEGER,
+  due_kind INTEGER,
+  clock_at INTEGER,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX exchanges_order ON exchanges (seller, order_id, id);
+CREATE INDEX exchanges_replacement ON exchanges (seller, replacement_order_id, id)
+  WHERE replacement_order_id <> '';
+CREATE INDEX exchanges_return ON exchanges (seller, return_id, id);
+CREATE INDEX exchanges_status ON exchanges (seller, status, id);
+CREATE INDEX exchanges_channel ON exchanges (seller, channel, id);
+CREATE INDEX exchanges_due ON exchanges (seller, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX exchanges_channel_due ON exchanges (seller, channel, due_at, id)
+  WHERE due_at IS NOT NULL;
+CREATE INDEX exchanges_clock ON exchanges (clock_at) WHERE clock_at IS NOT NULL;
+
+CREATE TABLE stock_levels (
+  seller TEXT NOT NULL,
+  sku TEXT NOT NULL,
+  location TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seller, sku, location)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE shipments (
   seller TEXT NOT NULL,
   id TEXT NOT NULL,

@@ -6,6 +6,7 @@
 #include "core/domain/audit_chain.h"
 #include "core/domain/calendar.h"
 #include "core/domain/deadlines.h"
+#include "core/domain/exchange_fold.h"
 #include "core/domain/resource_names.h"
 #include "core/status/text.h"
 
@@ -730,6 +731,124 @@ void Session::PutPayout(const v1::Payout& payout, bool created) {
       .Run();
 }
 
+// ---- Exchanges and stock ------------------------------------------------------------------------
+
+std::optional<ExchangeRecord> Session::FindExchange(std::string_view seller, std::string_view id) {
+  Statement s = db_.Prepare("SELECT body FROM exchanges WHERE seller = ? AND id = ?");
+  s.Bind(seller).Bind(id);
+  if (!s.Next()) return std::nullopt;
+  return Parse<ExchangeRecord>(s.Bytes(0));
+}
+
+std::vector<v1::Exchange> Session::ExchangesOfOrder(std::string_view seller,
+                                                    std::string_view order_id) {
+  Statement s = db_.Prepare(
+      "SELECT body FROM exchanges INDEXED BY exchanges_order WHERE seller = ? AND "
+      "order_id = ? ORDER BY id");
+  s.Bind(seller).Bind(order_id);
+  std::vector<v1::Exchange> exchanges;
+  while (s.Next()) {
+    exchanges.push_back(std::move(*Parse<ExchangeRecord>(s.Bytes(0)).mutable_state()));
+  }
+  return exchanges;
+}
+
+std::vector<v1::Exchange> Session::ListExchanges(std::string_view seller,
+                                                 const ExchangeFilter& filter,
+                                                 std::string_view after_id, int limit) {
+  const std::string_view index = !filter.return_id.empty() ? " INDEXED BY exchanges_return"
+                                 : !filter.order.empty()   ? " INDEXED BY exchanges_order"
+                                 : !filter.replacement_order.empty()
+                                     ? " INDEXED BY exchanges_replacement"
+                                 : filter.status           ? " INDEXED BY exchanges_status"
+                                 : !filter.channel.empty() ? " INDEXED BY exchanges_channel"
+                                                           : "";
+  Query query(Cat("SELECT body FROM exchanges", index, " WHERE seller = ?"));
+  query.Bind(seller);
+  if (!filter.channel.empty()) query.And("channel = ?", filter.channel);
+  if (!filter.order.empty()) query.And("order_id = ?", filter.order);
+  if (!filter.replacement_order.empty()) {
+    query.And("replacement_order_id = ? AND replacement_order_id <> ''", filter.replacement_order);
+  }
+  if (!filter.return_id.empty()) query.And("return_id = ?", filter.return_id);
+  if (filter.status) query.And("status = ?", static_cast<int64_t>(*filter.status));
+  if (!after_id.empty()) query.And("id < ?", after_id);
+  query.Text(" ORDER BY id DESC LIMIT ?").Bind(static_cast<int64_t>(limit));
+  std::vector<v1::Exchange> exchanges;
+  for (ExchangeRecord& record : All<ExchangeRecord>(std::move(query), db_)) {
+    exchanges.push_back(std::move(*record.mutable_state()));
+  }
+  return exchanges;
+}
+
+std::vector<std::pair<std::string, std::string>> Session::ExchangesForClock(int64_t now,
+                                                                            int limit) {
+  Statement s =
+      db_.Prepare("SELECT seller, id FROM exchanges WHERE clock_at <= ? ORDER BY clock_at LIMIT ?");
+  s.Bind(now).Bind(static_cast<int64_t>(limit));
+  std::vector<std::pair<std::string, std::string>> ids;
+  while (s.Next()) ids.emplace_back(s.Text(0), s.Text(1));
+  return ids;
+}
+
+void Session::PutExchange(const ExchangeRecord& record, bool created) {
+  Changing();
+  const v1::Exchange& exchange = record.state();
+  record.SerializeToString(&buffer_);
+  const v1::Deadline* due = NextForPerson(exchange);
+  db_.Prepare(created ? "INSERT INTO exchanges (channel, order_id, replacement_order_id, "
+                        "return_id, status, due_at, due_kind, clock_at, body, seller, id) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      : "UPDATE exchanges SET channel = ?, order_id = ?, "
+                        "replacement_order_id = ?, return_id = ?, status = ?, due_at = ?, "
+                        "due_kind = ?, clock_at = ?, body = ? WHERE seller = ? AND id = ?")
+      .Bind(IdOf(exchange.channel()))
+      .Bind(IdOf(exchange.order()))
+      .Bind(IdOf(exchange.replacement_order()))
+      .Bind(IdOf(exchange.return_name()))
+      .Bind(static_cast<int64_t>(exchange.status()))
+      .Bind(Micros(due))
+      .Bind(due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
+      .Bind(Micros(NextForClock(exchange)))
+      .BindBlob(buffer_)
+      .Bind(SellerOf(exchange.name()))
+      .Bind(IdOf(exchange.name()))
+      .Run();
+}
+
+std::optional<v1::StockLevel> Session::FindStockLevel(std::string_view seller, std::string_view sku,
+                                                      std::string_view location) {
+  Statement s =
+      db_.Prepare("SELECT body FROM stock_levels WHERE seller = ? AND sku = ? AND location = ?");
+  s.Bind(seller).Bind(sku).Bind(location);
+  if (!s.Next()) return std::nullopt;
+  return Parse<v1::StockLevel>(s.Bytes(0));
+}
+
+std::vector<v1::StockLevel> Session::ListStockLevels(
+    std::string_view seller, std::string_view sku,
+    std::optional<std::pair<std::string, std::string>> after, int limit) {
+  Query query("SELECT body FROM stock_levels WHERE seller = ?");
+  query.Bind(seller);
+  if (!sku.empty()) query.And("sku = ?", sku);
+  if (after) query.And("(sku, location) > (?, ?)", after->first).Bind(after->second);
+  query.Text(" ORDER BY sku, location LIMIT ?").Bind(static_cast<int64_t>(limit));
+  return All<v1::StockLevel>(std::move(query), db_);
+}
+
+void Session::PutStockLevel(std::string_view seller, const v1::StockLevel& level) {
+  Changing();
+  level.SerializeToString(&buffer_);
+  db_.Prepare(
+         "INSERT INTO stock_levels VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = "
+         "excluded.body")
+      .Bind(seller)
+      .Bind(std::string_view(level.sku()))
+      .Bind(std::string_view(level.location()))
+      .BindBlob(buffer_)
+      .Run();
+}
+
 // ---- Shipments ----------------------------------------------------------------------------------
 
 std::optional<v1::Shipment> Session::FindShipment(std::string_view seller, std::string_view id) {
@@ -823,6 +942,7 @@ std::vector<WorkRow> Session::ListWork(std::string_view seller, const WorkFilter
       {WorkRow::Source::kReturn, "returns", "due_kind"},
       {WorkRow::Source::kRefund, "refunds", "due_kind"},
       {WorkRow::Source::kOrder, "orders", "8"},  // Deadline::KIND_SHIP_BY
+      {WorkRow::Source::kExchange, "exchanges", "due_kind"},
   };
   // Each source is read in order from its own index and only as far as the page may need.
   std::vector<WorkRow> rows;

@@ -77,6 +77,18 @@ class Session final : public Transaction {
   std::vector<v1::Payout> ListPayouts(std::string_view seller,
                                       std::optional<std::pair<int64_t, std::string>> after,
                                       int limit) override;
+  std::optional<ExchangeRecord> FindExchange(std::string_view seller, std::string_view id) override;
+  std::vector<v1::Exchange> ExchangesOfOrder(std::string_view seller,
+                                             std::string_view order_id) override;
+  std::vector<v1::Exchange> ListExchanges(std::string_view seller, const ExchangeFilter& filter,
+                                          std::string_view after_id, int limit) override;
+  std::vector<std::pair<std::string, std::string>> ExchangesForClock(int64_t now,
+                                                                     int limit) override;
+  std::optional<v1::StockLevel> FindStockLevel(std::string_view seller, std::string_view sku,
+                                               std::string_view location) override;
+  std::vector<v1::StockLevel> ListStockLevels(
+      std::string_view seller, std::string_view sku,
+      std::optional<std::pair<std::string, std::string>> after, int limit) override;
   std::optional<v1::Shipment> FindShipment(std::string_view seller, std::string_view id) override;
   std::vector<v1::Shipment> ShipmentsOfOrder(std::string_view seller, std::string_view channel,
                                              std::string_view order_external_id) override;
@@ -111,6 +123,8 @@ class Session final : public Transaction {
   void PutOrder(const v1::Order& order, bool created) override;
   void PutReturn(const ReturnRecord& record, bool created) override;
   void PutRefund(const RefundRecord& record, bool created) override;
+  void PutExchange(const ExchangeRecord& record, bool created) override;
+  void PutStockLevel(std::string_view seller, const v1::StockLevel& level) override;
   void PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
                    bool created) override;
   int64_t AppendEvent(std::string_view seller, v1::Event* event) override;

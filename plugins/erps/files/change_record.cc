@@ -122,6 +122,44 @@ std::string_view KindOf(const Event& event) {
       return "refund_unreconciled";
     case Event::kRefundMismatched:
       return "refund_mismatched";
+    case Event::kExchangeOffered:
+      return "exchange_offered";
+    case Event::kExchangeAccepted:
+      return "exchange_accepted";
+    case Event::kExchangeDeclined:
+      return "exchange_declined";
+    case Event::kExchangeExpired:
+      return "exchange_expired";
+    case Event::kExchangeReserved:
+      return "exchange_reserved";
+    case Event::kExchangeReservationExpired:
+      return "exchange_reservation_expired";
+    case Event::kExchangeOutOfStock:
+      return "exchange_out_of_stock";
+    case Event::kExchangeConverted:
+      return "exchange_converted";
+    case Event::kExchangeReoffered:
+      return "exchange_reoffered";
+    case Event::kExchangePaymentRecorded:
+      return "exchange_payment_recorded";
+    case Event::kExchangeGoodsCounted:
+      return "exchange_goods_counted";
+    case Event::kExchangeShipped:
+      return "exchange_shipped";
+    case Event::kExchangeDelivered:
+      return "exchange_delivered";
+    case Event::kExchangeReturnOverdue:
+      return "exchange_return_overdue";
+    case Event::kExchangeCompleted:
+      return "exchange_completed";
+    case Event::kExchangeCancelled:
+      return "exchange_cancelled";
+    case Event::kExchangeRefundLinked:
+      return "exchange_refund_linked";
+    case Event::kReturnUnitsExchanged:
+      return "return_units_exchanged";
+    case Event::kStockRecorded:
+      return "stock_recorded";
     case Event::BODY_NOT_SET:
       break;
   }
@@ -158,6 +196,7 @@ void AddReturn(const v1::Return& source, Json& out) {
          {"quantity_approved", item.quantity_approved()},
          {"quantity_received", item.quantity_received()},
          {"quantity_refunded", item.quantity_refunded()},
+         {"quantity_exchanged", item.quantity_exchanged()},
          {"reason", WithoutPrefix(v1::ReturnReason_Name(item.buyer_reason()), "RETURN_REASON_")}});
   }
   out["items"] = std::move(items);
@@ -178,6 +217,36 @@ void AddRefund(const v1::Refund& source, Json& out) {
   if (source.has_total()) out["amount"] = ToJson(source.total());
 }
 
+void AddExchange(const v1::Exchange& source, Json& out) {
+  out["exchange"] = source.name();
+  out["return"] = source.return_name();
+  out["order"] = source.order();
+  out["order_id"] = source.order_external_id();
+  out["replacement_order"] = source.replacement_order();
+  out["current_status"] = WithoutPrefix(v1::Exchange::Status_Name(source.status()), "STATUS_");
+  Json items = Json::array();
+  for (const v1::ExchangeItem& item : source.items()) {
+    items.push_back({{"line_id", item.line_id()}, {"quantity_exchanged", item.quantity()}});
+  }
+  out["items"] = std::move(items);
+  for (const v1::ExchangeOffer& offer : source.offers()) {
+    if (offer.offer_id() != source.chosen_offer_id()) continue;
+    out["replacement_sku"] = offer.sku();
+    out["replacement_quantity"] = offer.quantity();
+  }
+  if (source.has_price_difference()) out["price_difference"] = ToJson(source.price_difference());
+  if (source.has_balance()) out["balance"] = ToJson(source.balance());
+  if (source.has_reservation()) {
+    out["reserved_sku"] = source.reservation().sku();
+    out["reserved_location"] = source.reservation().location();
+    out["reserved_quantity"] = source.reservation().quantity();
+  }
+  if (source.has_shipment()) {
+    out["carrier"] = source.shipment().carrier();
+    out["tracking_number"] = source.shipment().tracking_number();
+  }
+}
+
 // What the fact itself says was paid; more exact than the subject, which may be ahead of it.
 const v1::Money* AmountOf(const Event& event) {
   if (event.has_refund_succeeded() && event.refund_succeeded().has_amount()) {
@@ -185,6 +254,9 @@ const v1::Money* AmountOf(const Event& event) {
   }
   if (event.has_return_refunded() && event.return_refunded().has_amount()) {
     return &event.return_refunded().amount();
+  }
+  if (event.has_exchange_payment_recorded()) {
+    return &event.exchange_payment_recorded().payment().amount();
   }
   if (event.has_refund_approved() && event.refund_approved().refund().has_total()) {
     return &event.refund_approved().refund().total();
@@ -286,6 +358,7 @@ Json ToJson(const plugin::v1::Change& change) {
   out["status"] = event.status_after();
   if (change.has_return_resource()) AddReturn(change.return_resource(), out);
   if (change.has_refund()) AddRefund(change.refund(), out);
+  if (change.has_exchange()) AddExchange(change.exchange(), out);
   if (const v1::Money* amount = AmountOf(event)) out["amount"] = ToJson(*amount);
   if (event.status_after().empty() && out.contains("current_status")) {
     out["status"] = out["current_status"];
