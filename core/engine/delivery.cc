@@ -316,7 +316,11 @@ void Delivery::Deliver(const store::Effect& effect) {
   options.seller = effect.seller;
   const bool can_query =
       plugin != nullptr && plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
-  if (plugin == nullptr) {
+  if (effect.attempt > kAttemptsMax) {
+    out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+    out.result.set_message(Cat("the host stopped again and again while plugin ", effect.plugin,
+                               " did it; a person has to find out"));
+  } else if (plugin == nullptr) {
     out.result.set_outcome(query ? EffectResult::OUTCOME_UNKNOWN : EffectResult::OUTCOME_RETRY);
     out.result.set_message(Cat("plugin ", effect.plugin, " is not loaded; put it back"));
   } else if (query && !can_query) {
@@ -401,7 +405,8 @@ void Delivery::Deliver(const store::Effect& effect) {
           stored->due_at = absl::ToUnixMicros(c.now + wait);
           c.store.PutEffect(&*stored);
         };
-        const bool exhausted = effect.attempt >= kAttemptsMax;
+        stored->answers += 1;
+        const bool exhausted = stored->answers >= kAnswersMax || stored->attempt > kAttemptsMax;
         result.set_outcome(
             Conclude(result.outcome(), query, out.never_seen, exhausted, &stored->unknown));
         if (result.outcome() == EffectResult::OUTCOME_RETRY) {
@@ -425,8 +430,7 @@ void Delivery::Deliver(const store::Effect& effect) {
               again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
                     wait);
             } else {
-              stored->state = store::Effect::State::kDead;
-              c.store.PutEffect(&*stored);
+              c.store.RemoveEffect(effect.seq);
             }
             if (record->state().status() == v1::Refund::STATUS_UNKNOWN && by_host) {
               return absl::OkStatus();

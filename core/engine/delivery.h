@@ -45,7 +45,10 @@ class Delivery {
 
  private:
   static constexpr int kWorkers = 4;
-  static constexpr int kAttemptsMax = 12;
+  // After so many answers that settle nothing it is a person's. An attempt that a stop of the host
+  // cut off says little; so many of them say that this may be what stops it.
+  static constexpr int kAnswersMax = 12;
+  static constexpr int kAttemptsMax = 100;
 
   void Dispatch();
   void Work();

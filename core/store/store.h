@@ -127,7 +127,7 @@ struct CounterKey {
 
 // The effect that the world must do, waiting to be delivered.
 struct Effect {
-  enum class State { kPending = 0, kInFlight = 1, kQuery = 2, kDead = 3 };
+  enum class State { kPending = 0, kInFlight = 1, kQuery = 2 };
   int64_t seq = 0;  // 0 until stored
   std::string seller;
   std::string effect_id;
@@ -137,6 +137,7 @@ struct Effect {
   std::string premise;  // what it was queued for, where that may change before it is delivered
   State state = State::kPending;
   int attempt = 0;
+  int answers = 0;       // attempts that ended; a stop of the host cuts the others off
   bool unknown = false;  // an attempt may have done it, and nothing since has told
   int64_t due_at = 0;    // micros
   std::string last_error;

@@ -114,10 +114,9 @@ class Api {
   std::shared_ptr<grpc::Channel> channel_;
   std::tuple<std::unique_ptr<Audits>, std::unique_ptr<Channels>, std::unique_ptr<Costs>,
              std::unique_ptr<Events>, std::unique_ptr<Exchanges>, std::unique_ptr<Facts>,
-             std::unique_ptr<Reconciles>,
-             std::unique_ptr<Metrics>, std::unique_ptr<Orders>, std::unique_ptr<Plugins>,
-             std::unique_ptr<Policies>, std::unique_ptr<Queue>, std::unique_ptr<Refunds>,
-             std::unique_ptr<Returns>, std::unique_ptr<Shipments>>
+             std::unique_ptr<Reconciles>, std::unique_ptr<Metrics>, std::unique_ptr<Orders>,
+             std::unique_ptr<Plugins>, std::unique_ptr<Policies>, std::unique_ptr<Queue>,
+             std::unique_ptr<Refunds>, std::unique_ptr<Returns>, std::unique_ptr<Shipments>>
       stubs_;
 };
 

@@ -201,12 +201,13 @@ CREATE TABLE effects (
   premise TEXT NOT NULL,
   state INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
+  answers INTEGER NOT NULL,
   unknown INTEGER NOT NULL,
   due_at INTEGER NOT NULL,
   last_error TEXT NOT NULL
 ) STRICT;
 CREATE INDEX effects_due ON effects (due_at, seq) WHERE state IN (0, 2);
-CREATE INDEX effects_subject ON effects (subject, seq) WHERE state <> 3;
+CREATE INDEX effects_subject ON effects (subject, seq);
 
 CREATE TABLE feed_cursors (
   seller TEXT NOT NULL,

@@ -115,9 +115,10 @@ Effect ReadEffect(const Statement& s) {
   effect.premise = s.Text(6);
   effect.state = static_cast<Effect::State>(s.Int(7));
   effect.attempt = static_cast<int>(s.Int(8));
-  effect.unknown = s.Int(9) != 0;
-  effect.due_at = s.Int(10);
-  effect.last_error = s.Text(11);
+  effect.answers = static_cast<int>(s.Int(9));
+  effect.unknown = s.Int(10) != 0;
+  effect.due_at = s.Int(11);
+  effect.last_error = s.Text(12);
   return effect;
 }
 
@@ -127,9 +128,9 @@ std::vector<Effect> ReadEffects(Statement& statement) {
   return effects;
 }
 
-#define EFFECT_COLUMNS                                                                          \
-  "seq, seller, effect_id, plugin, method, subject, premise, state, attempt, unknown, due_at, " \
-  "last_error"
+#define EFFECT_COLUMNS                                                                           \
+  "seq, seller, effect_id, plugin, method, subject, premise, state, attempt, answers, unknown, " \
+  "due_at, last_error"
 
 }  // namespace
 
@@ -1178,7 +1179,7 @@ std::vector<Effect> Session::DueEffects(int64_t now, int limit) {
   Statement s = db_.Prepare(
       "SELECT " EFFECT_COLUMNS
       " FROM effects e WHERE state IN (0, 2) AND due_at <= ? AND NOT EXISTS (SELECT 1 FROM effects "
-      "p WHERE p.subject = e.subject AND p.seq < e.seq AND p.state <> 3) ORDER BY due_at, seq "
+      "p WHERE p.subject = e.subject AND p.seq < e.seq) ORDER BY due_at, seq "
       "LIMIT ?");
   s.Bind(now).Bind(static_cast<int64_t>(limit));
   return ReadEffects(s);
@@ -1201,10 +1202,12 @@ void Session::PutEffect(Effect* effect) {
   Statement s = db_.Prepare(
       effect->seq == 0
           ? "INSERT INTO effects (seller, effect_id, plugin, method, subject, premise, state, "
-            "attempt, unknown, due_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "attempt, answers, unknown, due_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+            "?, "
+            "?)"
           : "UPDATE effects SET seller = ?, effect_id = ?, plugin = ?, method = ?, subject = ?, "
-            "premise = ?, state = ?, attempt = ?, unknown = ?, due_at = ?, last_error = ? "
-            "WHERE seq = ?");
+            "premise = ?, state = ?, attempt = ?, answers = ?, unknown = ?, due_at = ?, "
+            "last_error = ? WHERE seq = ?");
   s.Bind(std::string_view(effect->seller))
       .Bind(std::string_view(effect->effect_id))
       .Bind(std::string_view(effect->plugin))
@@ -1213,6 +1216,7 @@ void Session::PutEffect(Effect* effect) {
       .Bind(std::string_view(effect->premise))
       .Bind(static_cast<int64_t>(effect->state))
       .Bind(static_cast<int64_t>(effect->attempt))
+      .Bind(static_cast<int64_t>(effect->answers))
       .Bind(static_cast<int64_t>(effect->unknown ? 1 : 0))
       .Bind(effect->due_at)
       .Bind(std::string_view(effect->last_error));
