@@ -9,6 +9,7 @@
 #include "core/domain/exchange_fold.h"
 #include "core/domain/resource_names.h"
 #include "core/status/text.h"
+#include "core/store/sqlite/row.h"
 
 namespace aftersales::store::sqlite {
 namespace {
@@ -318,26 +319,19 @@ void Session::PutOrder(const v1::Order& order, bool created) {
       order.status() != v1::Order::STATUS_SHIPPED) {
     due = calendar::ToMicros(order.expected_ship_by());
   }
-  db_.Prepare(created ? "INSERT INTO orders (channel, external_id, fulfillment, placed_at, "
-                        "placed_day, defective, confirmed, late, due_at, body, seller, id) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                      : "UPDATE orders SET channel = ?, external_id = ?, fulfillment = ?, "
-                        "placed_at = ?, placed_day = ?, defective = ?, confirmed = ?, late = ?, "
-                        "due_at = ?, body = ? WHERE seller = ? AND id = ?")
-      .Bind(IdOf(order.channel()))
-      .Bind(std::string_view(order.external_id()))
-      .Bind(static_cast<int64_t>(order.fulfillment()))
-      .Bind(calendar::ToMicros(order.placed_at()))
-      .Bind(day)
-      .Bind(static_cast<int64_t>(metrics::IsDefective(order) ? 1 : 0))
-      .Bind(static_cast<int64_t>(order.has_ship_confirmed_at() ? 1 : 0))
-      .Bind(static_cast<int64_t>(
-          order.fulfillment() == v1::FULFILLMENT_MFN && metrics::IsLate(order) ? 1 : 0))
-      .Bind(due)
-      .BindBlob(buffer_)
-      .Bind(seller)
-      .Bind(IdOf(order.name()))
-      .Run();
+  Row("orders")
+      .Set("channel", IdOf(order.channel()))
+      .Set("external_id", order.external_id())
+      .Set("fulfillment", static_cast<int64_t>(order.fulfillment()))
+      .Set("placed_at", calendar::ToMicros(order.placed_at()))
+      .Set("placed_day", day)
+      .Set("defective", static_cast<int64_t>(metrics::IsDefective(order) ? 1 : 0))
+      .Set("confirmed", static_cast<int64_t>(order.has_ship_confirmed_at() ? 1 : 0))
+      .Set("late",
+           static_cast<int64_t>(
+               order.fulfillment() == v1::FULFILLMENT_MFN && metrics::IsLate(order) ? 1 : 0))
+      .Set("due_at", due)
+      .Store(db_, order.name(), created, buffer_);
 }
 
 // ---- Returns ------------------------------------------------------------------------------------
@@ -426,31 +420,21 @@ void Session::PutReturn(const ReturnRecord& record, bool created) {
     response_day = calendar::DayNumber(calendar::LocalDay(response->due, absl::UTCTimeZone()));
     response_due = absl::ToUnixMicros(response->due);
   }
-  db_.Prepare(created ? "INSERT INTO returns (channel, external_id, rma, order_id, "
-                        "order_external_id, status, fulfillment, due_at, due_kind, clock_at, "
-                        "response, response_day, response_due, body, seller, id) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                      : "UPDATE returns SET channel = ?, external_id = ?, rma = ?, order_id = ?, "
-                        "order_external_id = ?, status = ?, fulfillment = ?, due_at = ?, "
-                        "due_kind = ?, clock_at = ?, response = ?, response_day = ?, "
-                        "response_due = ?, body = ? WHERE seller = ? AND id = ?")
-      .Bind(IdOf(state.channel()))
-      .Bind(std::string_view(state.external_id()))
-      .Bind(std::string_view(state.external_rma_id()))
-      .Bind(IdOf(state.order()))
-      .Bind(std::string_view(state.order_external_id()))
-      .Bind(static_cast<int64_t>(state.status()))
-      .Bind(static_cast<int64_t>(state.fulfillment()))
-      .Bind(Micros(due))
-      .Bind(due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
-      .Bind(Micros(clock))
-      .Bind(response_counter)
-      .Bind(response_day)
-      .Bind(response_due)
-      .BindBlob(buffer_)
-      .Bind(SellerOf(state.name()))
-      .Bind(IdOf(state.name()))
-      .Run();
+  Row("returns")
+      .Set("channel", IdOf(state.channel()))
+      .Set("external_id", state.external_id())
+      .Set("rma", state.external_rma_id())
+      .Set("order_id", IdOf(state.order()))
+      .Set("order_external_id", state.order_external_id())
+      .Set("status", static_cast<int64_t>(state.status()))
+      .Set("fulfillment", static_cast<int64_t>(state.fulfillment()))
+      .Set("due_at", Micros(due))
+      .Set("due_kind", due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
+      .Set("clock_at", Micros(clock))
+      .Set("response", response_counter)
+      .Set("response_day", response_day)
+      .Set("response_due", response_due)
+      .Store(db_, state.name(), created, buffer_);
 }
 
 // ---- Refunds ------------------------------------------------------------------------------------
@@ -525,24 +509,16 @@ void Session::PutRefund(const RefundRecord& record, bool created) {
     paid_day = calendar::DayNumber(
         calendar::LocalDay(calendar::FromProto(refund.succeeded_at()), absl::UTCTimeZone()));
   }
-  db_.Prepare(created ? "INSERT INTO refunds (channel, external_id, order_id, return_id, status, "
-                        "due_at, due_kind, paid_day, body, seller, id) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                      : "UPDATE refunds SET channel = ?, external_id = ?, order_id = ?, "
-                        "return_id = ?, status = ?, due_at = ?, due_kind = ?, paid_day = ?, "
-                        "body = ? WHERE seller = ? AND id = ?")
-      .Bind(IdOf(refund.channel()))
-      .Bind(std::string_view(refund.external_refund_id()))
-      .Bind(IdOf(refund.order()))
-      .Bind(IdOf(refund.return_name()))
-      .Bind(static_cast<int64_t>(refund.status()))
-      .Bind(due)
-      .Bind(kind)
-      .Bind(paid_day)
-      .BindBlob(buffer_)
-      .Bind(SellerOf(refund.name()))
-      .Bind(IdOf(refund.name()))
-      .Run();
+  Row("refunds")
+      .Set("channel", IdOf(refund.channel()))
+      .Set("external_id", refund.external_refund_id())
+      .Set("order_id", IdOf(refund.order()))
+      .Set("return_id", IdOf(refund.return_name()))
+      .Set("status", static_cast<int64_t>(refund.status()))
+      .Set("due_at", due)
+      .Set("due_kind", kind)
+      .Set("paid_day", paid_day)
+      .Store(db_, refund.name(), created, buffer_);
 }
 
 std::vector<v1::Refund> Session::RefundsPaidOn(std::string_view seller, int32_t first_day,
@@ -641,19 +617,13 @@ std::vector<v1::BankLine> Session::ListBankLines(
 void Session::PutBankLine(const v1::BankLine& line, bool created) {
   Changing();
   line.SerializeToString(&buffer_);
-  db_.Prepare(created ? "INSERT INTO bank_lines (source, state, booked_day, reference, settlement, "
-                        "body, seller, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-                      : "UPDATE bank_lines SET source = ?, state = ?, booked_day = ?, "
-                        "reference = ?, settlement = ?, body = ? WHERE seller = ? AND id = ?")
-      .Bind(static_cast<int64_t>(line.source()))
-      .Bind(static_cast<int64_t>(line.state()))
-      .Bind(DayOf(line.booked_on()))
-      .Bind(std::string_view(line.reference()))
-      .Bind(std::string_view(line.settlement()))
-      .BindBlob(buffer_)
-      .Bind(SellerOf(line.name()))
-      .Bind(IdOf(line.name()))
-      .Run();
+  Row("bank_lines")
+      .Set("source", static_cast<int64_t>(line.source()))
+      .Set("state", static_cast<int64_t>(line.state()))
+      .Set("booked_day", DayOf(line.booked_on()))
+      .Set("reference", line.reference())
+      .Set("settlement", line.settlement())
+      .Store(db_, line.name(), created, buffer_);
 }
 
 std::string Session::LineMatchedTo(std::string_view seller, std::string_view match) {
@@ -720,16 +690,10 @@ std::vector<v1::Payout> Session::ListPayouts(std::string_view seller,
 void Session::PutPayout(const v1::Payout& payout, bool created) {
   Changing();
   payout.SerializeToString(&buffer_);
-  db_.Prepare(created ? "INSERT INTO payouts (settlement, latest_day, body, seller, id) "
-                        "VALUES (?, ?, ?, ?, ?)"
-                      : "UPDATE payouts SET settlement = ?, latest_day = ?, body = ? "
-                        "WHERE seller = ? AND id = ?")
-      .Bind(std::string_view(payout.settlement()))
-      .Bind(DayOf(payout.latest_on()))
-      .BindBlob(buffer_)
-      .Bind(SellerOf(payout.name()))
-      .Bind(IdOf(payout.name()))
-      .Run();
+  Row("payouts")
+      .Set("settlement", payout.settlement())
+      .Set("latest_day", DayOf(payout.latest_on()))
+      .Store(db_, payout.name(), created, buffer_);
 }
 
 // ---- Exchanges and stock ------------------------------------------------------------------------
@@ -797,24 +761,16 @@ void Session::PutExchange(const ExchangeRecord& record, bool created) {
   const v1::Exchange& exchange = record.state();
   record.SerializeToString(&buffer_);
   const v1::Deadline* due = NextForPerson(exchange);
-  db_.Prepare(created ? "INSERT INTO exchanges (channel, order_id, replacement_order_id, "
-                        "return_id, status, due_at, due_kind, clock_at, body, seller, id) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                      : "UPDATE exchanges SET channel = ?, order_id = ?, "
-                        "replacement_order_id = ?, return_id = ?, status = ?, due_at = ?, "
-                        "due_kind = ?, clock_at = ?, body = ? WHERE seller = ? AND id = ?")
-      .Bind(IdOf(exchange.channel()))
-      .Bind(IdOf(exchange.order()))
-      .Bind(IdOf(exchange.replacement_order()))
-      .Bind(IdOf(exchange.return_name()))
-      .Bind(static_cast<int64_t>(exchange.status()))
-      .Bind(Micros(due))
-      .Bind(due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
-      .Bind(Micros(NextForClock(exchange)))
-      .BindBlob(buffer_)
-      .Bind(SellerOf(exchange.name()))
-      .Bind(IdOf(exchange.name()))
-      .Run();
+  Row("exchanges")
+      .Set("channel", IdOf(exchange.channel()))
+      .Set("order_id", IdOf(exchange.order()))
+      .Set("replacement_order_id", IdOf(exchange.replacement_order()))
+      .Set("return_id", IdOf(exchange.return_name()))
+      .Set("status", static_cast<int64_t>(exchange.status()))
+      .Set("due_at", Micros(due))
+      .Set("due_kind", due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
+      .Set("clock_at", Micros(NextForClock(exchange)))
+      .Store(db_, exchange.name(), created, buffer_);
 }
 
 std::optional<v1::StockLevel> Session::FindStockLevel(std::string_view seller, std::string_view sku,
@@ -913,22 +869,14 @@ void Session::PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillm
     confirmed_day = counted.day;
   }
   shipment.SerializeToString(&buffer_);
-  db_.Prepare(created ? "INSERT INTO shipments (channel, order_external_id, tracking_number, "
-                        "fulfillment, validity, confirmed_day, body, seller, id) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                      : "UPDATE shipments SET channel = ?, order_external_id = ?, "
-                        "tracking_number = ?, fulfillment = ?, validity = ?, confirmed_day = ?, "
-                        "body = ? WHERE seller = ? AND id = ?")
-      .Bind(IdOf(shipment.channel()))
-      .Bind(std::string_view(shipment.order_external_id()))
-      .Bind(std::string_view(shipment.verdict().tracking_number()))
-      .Bind(static_cast<int64_t>(fulfillment))
-      .Bind(static_cast<int64_t>(shipment.verdict().validity()))
-      .Bind(confirmed_day)
-      .BindBlob(buffer_)
-      .Bind(SellerOf(shipment.name()))
-      .Bind(IdOf(shipment.name()))
-      .Run();
+  Row("shipments")
+      .Set("channel", IdOf(shipment.channel()))
+      .Set("order_external_id", shipment.order_external_id())
+      .Set("tracking_number", shipment.verdict().tracking_number())
+      .Set("fulfillment", static_cast<int64_t>(fulfillment))
+      .Set("validity", static_cast<int64_t>(shipment.verdict().validity()))
+      .Set("confirmed_day", confirmed_day)
+      .Store(db_, shipment.name(), created, buffer_);
 }
 
 // ---- Queue and metrics --------------------------------------------------------------------------

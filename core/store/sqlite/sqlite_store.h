@@ -21,11 +21,13 @@ struct Options {
 };
 
 // Settings of the connection that writes. FULL: a commit is on disk when it is acknowledged, so
-// that neither kill -9 nor a power cut loses it; the group commit makes it cheap. Benchmarks
-// compare with SQLite under the same settings.
+// that neither kill -9 nor a power cut loses it; the group commit makes it cheap. A page of 8 KB
+// holds a return whole, for which one of 4 KB would take another page. Benchmarks compare with
+// SQLite under the same settings.
 inline constexpr char kWriterPragmas[] =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
-    "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-131072";
+    "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+    "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
+    "PRAGMA cache_size=-131072";
 
 // FAILED_PRECONDITION with what to do when the file cannot be opened or is of a newer program.
 absl::StatusOr<std::unique_ptr<Store>> Open(Options options);
