@@ -1,6 +1,10 @@
 #include "core/domain/audit_chain.h"
 
+#include <openssl/evp.h>
 #include <openssl/sha.h>
+
+#include <memory>
+#include <stdexcept>
 
 namespace aftersales {
 
@@ -8,12 +12,18 @@ std::string ChainStart() { return std::string(kChainHashBytes, '\0'); }
 
 std::string ChainHash(std::string_view previous, std::string_view entry) {
   static_assert(kChainHashBytes == SHA256_DIGEST_LENGTH);
-  std::string text;
-  text.reserve(previous.size() + entry.size());
-  text.append(previous).append(entry);
+  // Found once: looking the algorithm up takes OpenSSL longer than a short text.
+  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(
+      EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   std::string hash(kChainHashBytes, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-         reinterpret_cast<unsigned char*>(hash.data()));
+  if (EVP_DigestInit_ex2(context.get(), sha256, nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), previous.data(), previous.size()) != 1 ||
+      EVP_DigestUpdate(context.get(), entry.data(), entry.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(hash.data()), nullptr) !=
+          1) {
+    throw std::runtime_error("OpenSSL has no SHA-256");
+  }
   return hash;
 }
 
