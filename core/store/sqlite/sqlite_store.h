@@ -26,7 +26,7 @@ struct Options {
 // SQLite under the same settings.
 inline constexpr char kWriterPragmas[] =
     "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-    "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
+    "PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=67108864;"
     "PRAGMA cache_size=-65536";
 
 // FAILED_PRECONDITION with what to do when the file cannot be opened or is of a newer program.
