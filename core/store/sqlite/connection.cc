@@ -35,6 +35,10 @@ Statement& Statement::BindBlob(std::string_view bytes) {
   return *this;
 }
 
+Statement& Statement::BindBody(std::string_view body) {
+  return BindBlob(connection_->packing().Pack(body));
+}
+
 bool Statement::Next() {
   const int rc = sqlite3_step(handle_);
   if (rc == SQLITE_ROW) return true;
@@ -52,6 +56,10 @@ std::string_view Statement::Bytes(int column) const {
   const void* data = sqlite3_column_blob(handle_, column);
   return {static_cast<const char*>(data),
           static_cast<size_t>(sqlite3_column_bytes(handle_, column))};
+}
+
+std::string_view Statement::Body(int column) const {
+  return connection_->packing().Unpack(Bytes(column));
 }
 
 Connection::Connection(const std::string& path, Mode mode) {
@@ -90,6 +98,15 @@ sqlite3_stmt* Connection::Handle(std::string_view sql) {
   }
   statements_.emplace(std::string(sql), statement);
   return statement;
+}
+
+Packing& Connection::packing() {
+  if (!packing_) {
+    Statement samples = Prepare("SELECT value FROM meta WHERE key = 'samples'");
+    if (!samples.Next()) throw Error("storage: the database has no samples to unpack with");
+    packing_ = std::make_unique<Packing>(samples.Bytes(0));
+  }
+  return *packing_;
 }
 
 void Connection::Execute(const char* sql) {

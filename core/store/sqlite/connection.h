@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "core/status/text.h"
+#include "core/store/sqlite/packing.h"
 
 namespace aftersales::store::sqlite {
 
@@ -31,6 +32,8 @@ class Statement {
   Statement& Bind(std::optional<int64_t> value);
   Statement& Bind(std::string_view text);
   Statement& BindBlob(std::string_view bytes);
+  // Packed; one in a statement.
+  Statement& BindBody(std::string_view body);
 
   // Steps to the next row: true while there is one.
   bool Next();
@@ -41,6 +44,8 @@ class Statement {
   bool IsNull(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
   // View of text or blob, valid until the next step.
   std::string_view Bytes(int column) const;
+  // What BindBody stored, valid until the next one is read from the connection.
+  std::string_view Body(int column) const;
   std::string Text(int column) const { return std::string(Bytes(column)); }
 
  private:
@@ -67,6 +72,9 @@ class Connection {
   // Called before every statement that writes; crash tests kill the process here.
   std::function<void()> before_write;
 
+  // With the samples of this database.
+  Packing& packing();
+
   [[noreturn]] void Fail(std::string_view doing) const;
 
  private:
@@ -74,6 +82,7 @@ class Connection {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
   std::unique_ptr<sqlite3, Close> handle_;
+  std::unique_ptr<Packing> packing_;
   std::unordered_map<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements_;
 };
 

@@ -40,7 +40,7 @@ void Row::Insert(Connection& db, std::string_view seller, std::string_view id,
     values += ", ?";
   }
   Statement insert = db.Prepare(Cat(sql, ") VALUES ", values, ")"));
-  insert.BindBlob(body).Bind(seller).Bind(id);
+  insert.BindBody(body).Bind(seller).Bind(id);
   for (size_t i = 0; i < size_; ++i) Bind(insert, columns_[i].value);
   insert.Run();
 }
@@ -70,7 +70,7 @@ void Row::Update(Connection& db, std::string_view seller, std::string_view id,
   }
   sql += " WHERE seller = ? AND id = ?";
   Statement update = db.Prepare(sql);
-  update.BindBlob(body);
+  update.BindBody(body);
   for (size_t i = 0; i < size_; ++i) {
     if (!same[i]) Bind(update, columns_[i].value);
   }

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "core/status/text.h"
+#include "core/store/sqlite/packing.h"
 #include "core/store/store.h"
 
 namespace aftersales::store::sqlite {
@@ -288,6 +289,9 @@ void Migrate(Connection& connection) {
         .Bind(std::string_view(Cat("migration ", version + 1)))
         .BindBlob(SumOf(kMigrations[version]))
         .Run();
+    if (version == 0) {
+      connection.Prepare("INSERT INTO meta VALUES ('samples', ?)").BindBlob(TypicalRecords()).Run();
+    }
     connection.Execute(Cat("PRAGMA user_version=", version + 1).c_str());
     connection.Execute("COMMIT");
   }

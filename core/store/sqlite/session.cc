@@ -93,7 +93,7 @@ std::vector<M> All(Query query, Connection& db) {
   std::optional<Statement> place;
   Statement& statement = query.In(db, place);
   std::vector<M> rows;
-  while (statement.Next()) rows.push_back(Parse<M>(statement.Bytes(0)));
+  while (statement.Next()) rows.push_back(Parse<M>(statement.Body(0)));
   return rows;
 }
 
@@ -272,7 +272,7 @@ std::optional<v1::Order> Session::FindOrder(std::string_view seller, std::string
   Statement s = db_.Prepare("SELECT body FROM orders WHERE seller = ? AND id = ?");
   s.Bind(seller).Bind(id);
   if (!s.Next()) return std::nullopt;
-  return Parse<v1::Order>(s.Bytes(0));
+  return Parse<v1::Order>(s.Body(0));
 }
 
 std::optional<v1::Order> Session::FindOrderByExternalId(std::string_view seller,
@@ -282,7 +282,7 @@ std::optional<v1::Order> Session::FindOrderByExternalId(std::string_view seller,
       db_.Prepare("SELECT body FROM orders WHERE seller = ? AND channel = ? AND external_id = ?");
   s.Bind(seller).Bind(channel).Bind(external_id);
   if (!s.Next()) return std::nullopt;
-  return Parse<v1::Order>(s.Bytes(0));
+  return Parse<v1::Order>(s.Body(0));
 }
 
 std::vector<v1::Order> Session::ListOrders(std::string_view seller, const OrderFilter& filter,
@@ -340,7 +340,7 @@ std::optional<ReturnRecord> Session::FindReturn(std::string_view seller, std::st
   Statement s = db_.Prepare("SELECT body FROM returns WHERE seller = ? AND id = ?");
   s.Bind(seller).Bind(id);
   if (!s.Next()) return std::nullopt;
-  return Parse<ReturnRecord>(s.Bytes(0));
+  return Parse<ReturnRecord>(s.Body(0));
 }
 
 std::optional<ReturnRecord> Session::FindReturnByExternalId(std::string_view seller,
@@ -351,7 +351,7 @@ std::optional<ReturnRecord> Session::FindReturnByExternalId(std::string_view sel
       "external_id <> ''");
   s.Bind(seller).Bind(channel).Bind(external_id);
   if (!s.Next()) return std::nullopt;
-  return Parse<ReturnRecord>(s.Bytes(0));
+  return Parse<ReturnRecord>(s.Body(0));
 }
 
 std::vector<ReturnRecord> Session::ReturnsOfOrder(std::string_view seller, std::string_view channel,
@@ -361,7 +361,7 @@ std::vector<ReturnRecord> Session::ReturnsOfOrder(std::string_view seller, std::
       "order_external_id = ? AND channel = ?");
   s.Bind(seller).Bind(order_external_id).Bind(channel);
   std::vector<ReturnRecord> rows;
-  while (s.Next()) rows.push_back(Parse<ReturnRecord>(s.Bytes(0)));
+  while (s.Next()) rows.push_back(Parse<ReturnRecord>(s.Body(0)));
   return rows;
 }
 
@@ -443,7 +443,7 @@ std::optional<RefundRecord> Session::FindRefund(std::string_view seller, std::st
   Statement s = db_.Prepare("SELECT body FROM refunds WHERE seller = ? AND id = ?");
   s.Bind(seller).Bind(id);
   if (!s.Next()) return std::nullopt;
-  return Parse<RefundRecord>(s.Bytes(0));
+  return Parse<RefundRecord>(s.Body(0));
 }
 
 std::optional<RefundRecord> Session::FindRefundByExternalId(std::string_view seller,
@@ -454,7 +454,7 @@ std::optional<RefundRecord> Session::FindRefundByExternalId(std::string_view sel
       "external_id <> ''");
   s.Bind(seller).Bind(channel).Bind(external_id);
   if (!s.Next()) return std::nullopt;
-  return Parse<RefundRecord>(s.Bytes(0));
+  return Parse<RefundRecord>(s.Body(0));
 }
 
 std::vector<v1::Refund> Session::RefundsOfOrder(std::string_view seller,
@@ -464,7 +464,7 @@ std::vector<v1::Refund> Session::RefundsOfOrder(std::string_view seller,
       "order_id = ? ORDER BY id");
   s.Bind(seller).Bind(order_id);
   std::vector<v1::Refund> refunds;
-  while (s.Next()) refunds.push_back(std::move(*Parse<RefundRecord>(s.Bytes(0)).mutable_state()));
+  while (s.Next()) refunds.push_back(std::move(*Parse<RefundRecord>(s.Body(0)).mutable_state()));
   return refunds;
 }
 
@@ -568,7 +568,7 @@ std::optional<v1::BankLine> Session::FindBankLine(std::string_view seller, std::
   Statement s = db_.Prepare("SELECT body FROM bank_lines WHERE seller = ? AND id = ?");
   s.Bind(seller).Bind(id);
   if (!s.Next()) return std::nullopt;
-  return Parse<v1::BankLine>(s.Bytes(0));
+  return Parse<v1::BankLine>(s.Body(0));
 }
 
 std::vector<v1::BankLine> Session::BankLinesByReference(std::string_view seller,
@@ -653,7 +653,7 @@ std::optional<v1::Payout> Session::FindPayout(std::string_view seller, std::stri
   Statement s = db_.Prepare("SELECT body FROM payouts WHERE seller = ? AND id = ?");
   s.Bind(seller).Bind(id);
   if (!s.Next()) return std::nullopt;
-  return Parse<v1::Payout>(s.Bytes(0));
+  return Parse<v1::Payout>(s.Body(0));
 }
 
 std::vector<v1::Payout> Session::PayoutsBySettlement(std::string_view seller,
@@ -702,7 +702,7 @@ std::optional<ExchangeRecord> Session::FindExchange(std::string_view seller, std
   Statement s = db_.Prepare("SELECT body FROM exchanges WHERE seller = ? AND id = ?");
   s.Bind(seller).Bind(id);
   if (!s.Next()) return std::nullopt;
-  return Parse<ExchangeRecord>(s.Bytes(0));
+  return Parse<ExchangeRecord>(s.Body(0));
 }
 
 std::vector<v1::Exchange> Session::ExchangesOfOrder(std::string_view seller,
@@ -713,7 +713,7 @@ std::vector<v1::Exchange> Session::ExchangesOfOrder(std::string_view seller,
   s.Bind(seller).Bind(order_id);
   std::vector<v1::Exchange> exchanges;
   while (s.Next()) {
-    exchanges.push_back(std::move(*Parse<ExchangeRecord>(s.Bytes(0)).mutable_state()));
+    exchanges.push_back(std::move(*Parse<ExchangeRecord>(s.Body(0)).mutable_state()));
   }
   return exchanges;
 }
@@ -812,7 +812,7 @@ std::optional<v1::Shipment> Session::FindShipment(std::string_view seller, std::
   Statement s = db_.Prepare("SELECT body FROM shipments WHERE seller = ? AND id = ?");
   s.Bind(seller).Bind(id);
   if (!s.Next()) return std::nullopt;
-  return Parse<v1::Shipment>(s.Bytes(0));
+  return Parse<v1::Shipment>(s.Body(0));
 }
 
 std::vector<v1::Shipment> Session::ShipmentsOfOrder(std::string_view seller,
@@ -1049,7 +1049,7 @@ std::vector<v1::Event> Session::EventsBySequence(std::string_view seller,
   for (const int64_t seq : sequences) {
     Statement s = db_.Prepare("SELECT body FROM events WHERE seller = ? AND seq = ?");
     s.Bind(seller).Bind(seq);
-    if (s.Next()) events.push_back(Parse<v1::Event>(s.Bytes(0)));
+    if (s.Next()) events.push_back(Parse<v1::Event>(s.Body(0)));
   }
   return events;
 }
@@ -1066,7 +1066,7 @@ std::vector<ChainedEvent> Session::ChainAfter(std::string_view seller, int64_t a
   s.Bind(seller).Bind(after).Bind(static_cast<int64_t>(limit));
   std::vector<ChainedEvent> entries;
   while (s.Next()) {
-    entries.push_back({s.Int(0), std::string(s.Bytes(1)), std::string(s.Bytes(2))});
+    entries.push_back({s.Int(0), std::string(s.Body(1)), std::string(s.Bytes(2))});
   }
   return entries;
 }
@@ -1096,7 +1096,7 @@ int64_t Session::AppendEvent(std::string_view seller, v1::Event* event) {
       .Bind(seller)
       .Bind(end.seq)
       .BindBlob(end.hash)
-      .BindBlob(buffer_)
+      .BindBody(buffer_)
       .Run();
   work_news_ = true;
   return end.seq;
@@ -1108,7 +1108,7 @@ std::optional<StoredAnswer> Session::FindAnswer(std::string_view seller,
       db_.Prepare("SELECT request_hash, response FROM answers WHERE seller = ? AND request_id = ?");
   s.Bind(seller).Bind(request_id);
   if (!s.Next()) return std::nullopt;
-  return StoredAnswer{s.Text(0), s.Text(1)};
+  return StoredAnswer{s.Text(0), std::string(s.Body(1))};
 }
 
 void Session::PutAnswer(std::string_view seller, std::string_view request_id,
@@ -1118,7 +1118,7 @@ void Session::PutAnswer(std::string_view seller, std::string_view request_id,
       .Bind(seller)
       .Bind(request_id)
       .BindBlob(answer.request_hash)
-      .BindBlob(answer.response)
+      .BindBody(answer.response)
       .Bind(now)
       .Run();
 }
