@@ -63,6 +63,7 @@ void CheckAcknowledged(const Stored& stored, const Ledger& ledger, Verdict& verd
   };
   check(stored.returns, "returns");
   check(stored.refunds, "refunds");
+  check(stored.exchanges, "exchanges");
   check(stored.orders, "orders");
   std::set<std::string> events;
   for (const v1::Event& event : stored.events) {

@@ -16,15 +16,23 @@ int64_t VersionOf(const std::string& etag) {
 void Ledger::Acknowledge(const std::string& name, const std::string& etag, Replay replay) {
   const std::lock_guard lock(mutex_);
   const auto seen = static_cast<uint64_t>(++acknowledged_);
-  if (!name.empty()) {
-    int64_t& version = versions_[name];
-    version = std::max(version, VersionOf(etag));
-  }
+  Told(name, etag);
   if (replays_.size() < kReplays) {
     replays_.push_back(std::move(replay));
   } else if (const uint64_t at = random_() % seen; at < kReplays) {
     replays_[at] = std::move(replay);
   }
+}
+
+void Ledger::Acknowledge(const std::string& name, const std::string& etag) {
+  const std::lock_guard lock(mutex_);
+  Told(name, etag);
+}
+
+void Ledger::Told(const std::string& name, const std::string& etag) {
+  if (name.empty()) return;
+  int64_t& version = versions_[name];
+  version = std::max(version, VersionOf(etag));
 }
 
 void Ledger::AcknowledgeEvent(const std::string& name) {

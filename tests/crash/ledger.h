@@ -27,6 +27,8 @@ class Ledger {
 
   // A write was answered. The resource, if it answers one, has at least this version from then on.
   void Acknowledge(const std::string& name, const std::string& etag, Replay replay);
+  // The same of what was read.
+  void Acknowledge(const std::string& name, const std::string& etag);
   void AcknowledgeEvent(const std::string& name);
   // An answer that there may not be.
   void Wrong(const std::string& what);
@@ -39,6 +41,8 @@ class Ledger {
   const std::vector<Replay>& replays() const { return replays_; }
 
  private:
+  void Told(const std::string& name, const std::string& etag);
+
   static constexpr size_t kReplays = 1000;  // kept: any of all calls, each as likely
 
   mutable std::mutex mutex_;

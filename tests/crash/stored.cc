@@ -5,6 +5,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "core/domain/calendar.h"
+#include "core/domain/exchange_fold.h"
+#include "core/domain/exchange_units.h"
 #include "core/domain/metrics.h"
 #include "core/domain/policy.h"
 #include "core/domain/refund_fold.h"
@@ -82,17 +84,24 @@ void CheckMoney(const Stored& stored, const Complain& complain) {
       complain(absl::StrCat(name, " gives back ", held, " of ", captured));
     }
     for (const v1::OrderLine& line : order->second.lines()) {
-      const int32_t units = UnitsRefundedOrReserved(refunds, line.line_id());
+      int32_t units = UnitsRefundedOrReserved(refunds, line.line_id());
+      for (const auto& [other, exchange] : stored.exchanges) {
+        if (exchange.order() != name || !HoldsUnits(exchange)) continue;
+        for (const v1::ExchangeItem& item : exchange.items()) {
+          if (item.line_id() == line.line_id()) units += item.quantity();
+        }
+      }
       if (units > line.quantity()) {
         complain(absl::StrCat(units, " of ", line.quantity(), " units of ", line.line_id(), " of ",
-                              name, " are refunded"));
+                              name, " are refunded or exchanged"));
       }
     }
   }
 }
 
 // Whether time has run out is shown and not stored.
-v1::Return AsStored(v1::Return state) {
+template <typename Resource>
+Resource AsStored(Resource state) {
   for (v1::Deadline& deadline : *state.mutable_deadlines()) {
     if (deadline.state() == v1::Deadline::STATE_BREACHED) {
       deadline.set_state(v1::Deadline::STATE_RUNNING);
@@ -132,6 +141,18 @@ void CheckFolds(const Stored& stored, const Complain& complain) {
           item.quantity_refunded() > item.quantity_approved()) {
         complain(name + " has units that cannot be");
       }
+    }
+  }
+  for (const auto& [name, exchange] : stored.exchanges) {
+    const v1::Channel& channel = stored.channels.at(exchange.channel());
+    v1::Exchange folded;
+    folded.set_name(name);
+    for (const v1::Event* fact : facts[name]) {
+      ApplyExchangeFact(*fact, *FindPolicy(channel.policy_profile()), &folded);
+    }
+    if (folded.SerializeAsString() != AsStored(exchange).SerializeAsString()) {
+      complain(name + " is not what its facts say: " + exchange.ShortDebugString() + " and not " +
+               folded.ShortDebugString());
     }
   }
   for (const auto& [name, refund] : stored.refunds) {
@@ -193,6 +214,9 @@ Stored ReadAll(Client& client) {
   stored.refunds = ByName(All(
       client, &e2e::Refunds::ListRefunds,
       [](const auto& p) -> const auto& { return p.refunds(); }));
+  stored.exchanges = ByName(All(
+      client, &e2e::Exchanges::ListExchanges,
+      [](const auto& p) -> const auto& { return p.exchanges(); }));
   stored.events = AllEvents(client);
   return stored;
 }

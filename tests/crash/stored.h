@@ -18,6 +18,7 @@ struct Stored {
   std::map<std::string, v1::Order> orders;
   std::map<std::string, v1::Return> returns;
   std::map<std::string, v1::Refund> refunds;
+  std::map<std::string, v1::Exchange> exchanges;
   std::vector<v1::Event> events;
 };
 

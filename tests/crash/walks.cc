@@ -12,6 +12,7 @@
 namespace aftersales::crash {
 namespace {
 
+using e2e::Exchanges;
 using e2e::kSeller;
 using e2e::MoneyOf;
 using e2e::Refunds;
@@ -247,7 +248,104 @@ class Walker {
     Close(name);
   }
 
+  // Other goods: dearer once they are paid and the parcel is back, the same before it is, or
+  // cheaper with the rest refunded.
+  void Exchanged() {
+    PutOrder(1);
+    const std::string name = Create(1, v1::RETURN_REASON_NO_LONGER_NEEDED);
+    Approve(name);
+    OwnLabel(name);
+    const bool ship_first = extra_ == 1;
+    const v1::Exchange accepted =
+        Accept(name, 2999 + 1 + 248 + std::array{1083, 0, -1083}[static_cast<size_t>(extra_)],
+               ship_first ? v1::Exchange::MODE_SHIP_FIRST : v1::Exchange::MODE_RETURN_FIRST);
+    Stock(1);
+    client_.Write(&Exchanges::ReserveExchange, On<v1::ReserveExchangeRequest>(accepted));
+    if (accepted.balance().minor_units() > 0) {
+      client_.Refused(&Exchanges::ShipExchange, ToShip(accepted), "PAYMENT_REQUIRED");
+      auto pay = On<v1::RecordExchangePaymentRequest>(accepted);
+      pay.mutable_payment()->set_direction(v1::ExchangePayment::DIRECTION_FROM_BUYER);
+      *pay.mutable_payment()->mutable_amount() = accepted.balance();
+      pay.mutable_payment()->set_reference("charge " + walked_.external_id);
+      client_.Write(&Exchanges::RecordExchangePayment, pay);
+    }
+    if (!ship_first) Receive(name, 1);
+    const v1::Exchange shipped = client_.Write(&Exchanges::ShipExchange, ToShip(accepted));
+    if (!shipped.difference_refund().empty()) {
+      walked_.refunds.push_back(shipped.difference_refund());
+      AwaitPaid(shipped.difference_refund());
+    }
+    if (ship_first) Receive(name, 1);
+    Inspect(name, 1, v1::CONDITION_NEW);
+    client_.Refused(&Refunds::IssueRefund, OfReturn(name), "UNIT_ALREADY_EXCHANGED");
+    client_.Write(&Exchanges::DeliverExchange, On<v1::DeliverExchangeRequest>(accepted));
+    Close(name);
+  }
+
+  // The last one is gone: the money instead.
+  void OutOfStock() {
+    PutOrder(1 + extra_);
+    const std::string name = Create(1, v1::RETURN_REASON_NO_LONGER_NEEDED);
+    Approve(name);
+    OwnLabel(name);
+    const v1::Exchange accepted = Accept(name, 2999, v1::Exchange::MODE_RETURN_FIRST);
+    Stock(0);
+    const v1::Exchange instead =
+        client_.Write(&Exchanges::ReserveExchange, On<v1::ReserveExchangeRequest>(accepted));
+    v1::IssueRefundRequest refund;
+    refund.set_parent(kSeller);
+    *refund.mutable_spec() = instead.refund_spec();
+    *refund.mutable_expected_total() = instead.refund_quote().total();
+    Refund(refund);
+    Receive(name, 1);
+    Inspect(name, 1, v1::CONDITION_NEW);
+    AwaitResolved(name);
+    Close(name);
+  }
+
   // ---- steps ----
+
+  // A replacement at that price, offered and accepted.
+  v1::Exchange Accept(const std::string& name, int64_t price, v1::Exchange::Mode mode) {
+    v1::OfferExchangeRequest request;
+    request.set_parent(kSeller);
+    request.set_return_name(name);
+    request.set_mode(mode);
+    v1::ExchangeOffer* offer = request.add_offers();
+    offer->set_sku(Replacement());
+    offer->set_quantity(1);
+    *offer->mutable_price() = MoneyOf(price, "USD");
+    const v1::Exchange offered = client_.Write(&Exchanges::OfferExchange, request);
+    walked_.exchanges.push_back(offered.name());
+    return client_.Write(&Exchanges::AcceptExchange, On<v1::AcceptExchangeRequest>(offered));
+  }
+
+  // Of this walk alone.
+  std::string Replacement() const { return "BOOT-" + walked_.external_id; }
+
+  void Stock(int units) {
+    v1::RecordStockRequest request;
+    request.set_parent(kSeller);
+    v1::StockLevel* level = request.add_stock_levels();
+    level->set_sku(Replacement());
+    level->set_location("reno");
+    level->set_quantity_on_hand(units);
+    client_.Write(&Exchanges::RecordStock, request);
+  }
+
+  template <typename Request>
+  static Request On(const v1::Exchange& exchange) {
+    Request request;
+    request.set_name(exchange.name());
+    return request;
+  }
+
+  v1::ShipExchangeRequest ToShip(const v1::Exchange& exchange) const {
+    auto request = On<v1::ShipExchangeRequest>(exchange);
+    request.mutable_shipment()->set_carrier("Some Carrier");
+    request.mutable_shipment()->set_tracking_number("SC-4711");
+    return request;
+  }
 
   void PutOrder(int units, int64_t each = 2999) {
     const absl::Time now = client_.Now();
@@ -402,7 +500,10 @@ class Walker {
     const absl::Time begin = absl::Now();
     for (bool settled = false;; absl::SleepFor(absl::Milliseconds(20))) {
       const v1::Refund now = client_.Read(&Refunds::GetRefund, get);
-      if (now.status() == v1::Refund::STATUS_SUCCEEDED) return;
+      if (now.status() == v1::Refund::STATUS_SUCCEEDED) {
+        client_.ledger().Acknowledge(now.name(), now.etag());  // some are issued by the host
+        return;
+      }
       if (now.status() == v1::Refund::STATUS_FAILED) {
         v1::RetryRefundRequest retry;
         retry.set_name(name);
@@ -461,11 +562,11 @@ class Walker {
                                       "what was waited for never came: " + now.ShortDebugString()));
   }
 
-  static constexpr std::array<void (Walker::*)(), 13> kKinds = {
+  static constexpr std::array<void (Walker::*)(), 15> kKinds = {
       &Walker::Full,     &Walker::Partial,     &Walker::Reopened,  &Walker::Returnless,
       &Walker::Short,    &Walker::Concessions, &Walker::Cancelled, &Walker::Several,
       &Walker::Rejected, &Walker::WrongItem,   &Walker::FourEyes,  &Walker::Relabelled,
-      &Walker::Reversed};
+      &Walker::Reversed, &Walker::Exchanged,   &Walker::OutOfStock};
 
   Client& client_;
   const std::filesystem::path& effects_;
@@ -513,6 +614,19 @@ std::string EndOf(Client& client, const Walked& walked) {
     refund.clear_proof();  // of the few that a person had to settle
     refund.clear_external_refund_id();
     add(std::move(refund));
+  }
+  for (const std::string& name : walked.exchanges) {
+    v1::GetExchangeRequest get;
+    get.set_name(name);
+    v1::Exchange exchange = client.Read(&e2e::Exchanges::GetExchange, get);
+    // A refund that was refused at first makes itself due anew.
+    auto& deadlines = *exchange.mutable_deadlines();
+    deadlines.erase(std::remove_if(deadlines.begin(), deadlines.end(),
+                                   [](const v1::Deadline& deadline) {
+                                     return deadline.state() == v1::Deadline::STATE_MET;
+                                   }),
+                    deadlines.end());
+    add(std::move(exchange));
   }
   v1::GetOrderRequest get;
   get.set_name(walked.order);

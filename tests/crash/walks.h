@@ -11,7 +11,7 @@ namespace aftersales::crash {
 
 // Walks differ by kind and, within a kind, by units and condition. Two walks of one variant end
 // alike.
-inline constexpr int kVariants = 39;
+inline constexpr int kVariants = 45;
 
 // What a walk has made.
 struct Walked {
@@ -20,6 +20,7 @@ struct Walked {
   std::string order;                 // names
   std::vector<std::string> returns;  // in the order of making
   std::vector<std::string> refunds;
+  std::vector<std::string> exchanges;
   std::vector<std::string> reversed;  // refunds whose money came back
   std::vector<std::string> decided;   // returns whose decision the marketplace has to know
   std::string refused;                // not empty: it broke off

@@ -145,7 +145,8 @@ void Scrub(google::protobuf::Message* message) {
     } else if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING &&
                !field->is_repeated()) {
       const std::string value = reflection->GetString(*message, field);
-      for (const char* made : {"ret_", "rfd_", "eff_", "rcp_", "ins_", "FAKE"}) {
+      for (const char* made :
+           {"ret_", "rfd_", "eff_", "rcp_", "ins_", "exc_", "off_", "pay_", "FAKE"}) {
         if (value.find(made) != std::string::npos || field->name() == "etag") {
           reflection->SetString(message, field, "*");
         }
