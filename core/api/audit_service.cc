@@ -6,6 +6,7 @@
 #include "core/api/list.h"
 #include "core/api/services.h"
 #include "core/domain/audit_chain.h"
+#include "core/engine/commands.h"
 #include "core/status/refusal.h"
 
 namespace aftersales::api {
@@ -51,12 +52,22 @@ class AuditService final : public v1::AuditService::CallbackService {
       return FinishNow(context, InvalidField("known_hash", "BAD_HASH",
                                              "a hash is 64 hexadecimal digits in small letters"));
     }
-    return RunQuery(context, engine_, response,
-                    [seller = *seller,
-                     known](store::Reader& reader) -> absl::StatusOr<v1::VerifyAuditResponse> {
-                      if (absl::Status s = CheckScope(reader, seller); !s.ok()) return s;
-                      return Verify(reader, seller, known);
-                    });
+    return RunQuery(
+        context, engine_, response,
+        [seller = *seller, known, states = request->states()](
+            store::Reader& reader) -> absl::StatusOr<v1::VerifyAuditResponse> {
+          if (absl::Status s = CheckScope(reader, seller); !s.ok()) return s;
+          v1::VerifyAuditResponse found = Verify(reader, seller, known);
+          if (!states) return found;
+          engine::VerifyStates(reader, seller, &found);
+          if (found.states_differing().empty()) return found;
+          found.set_intact(false);
+          if (found.message().empty()) {
+            found.set_message(Cat("what is stored of ", found.states_differing(0),
+                                  " does not follow from its facts; it is a defect, report it"));
+          }
+          return found;
+        });
   }
 
  private:

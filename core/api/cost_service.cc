@@ -15,7 +15,8 @@ class CostService final : public v1::CostService::CallbackService {
                                          const v1::ExplainCostsRequest* request,
                                          v1::CostExplanation* response) override {
     if (absl::Status s = CheckWellFormed(*request); !s.ok()) return FinishNow(context, s);
-    auto name = names::Parse(request->name(), "returns", "name");
+    const bool refund = names::Split(request->name()).collection == "refunds";
+    auto name = names::Parse(request->name(), refund ? "refunds" : "returns", "name");
     if (!name.ok()) return FinishNow(context, name.status());
     return RunQuery(context, engine_, response,
                     [name = *name, request, now = engine_.Now()](store::Reader& reader) {

@@ -133,7 +133,7 @@ class MetricsService final : public v1::MetricsService::CallbackService {
         engine_.store().Secret(),
         Cat("metric\n", request->parent(), "\n", request->channel(), "\n",
             static_cast<int>(request->fulfillment()), "\n", static_cast<int>(request->kind()), "\n",
-            request->window_days(), "\n", static_cast<int>(*cases)));
+            request->window_days(), "\n", static_cast<int>(*cases), "\n", request->category()));
     auto position = tokens.Read(request->page_token());
     if (!position.ok()) return FinishNow(context, position.status());
     return RunQuery(
@@ -158,7 +158,7 @@ class MetricsService final : public v1::MetricsService::CallbackService {
           }
           auto rows = reader.ListMetric(
               seller,
-              {channel_id, request->fulfillment(), request->kind(), cases,
+              {channel_id, request->fulfillment(), request->kind(), cases, request->category(),
                calendar::DayNumber(window.first), calendar::DayNumber(window.last),
                calendar::DayNumber(window.last_answered), absl::ToUnixMicros(now)},
               after, size + 1);
@@ -174,6 +174,43 @@ class MetricsService final : public v1::MetricsService::CallbackService {
           }
           return page;
         });
+  }
+
+  grpc::ServerUnaryReactor* ListMetricChanges(grpc::CallbackServerContext* context,
+                                              const v1::ListMetricChangesRequest* request,
+                                              v1::ListMetricChangesResponse* response) override {
+    auto seller = names::ParseSeller(request->parent(), "parent");
+    if (!seller.ok()) return FinishNow(context, seller.status());
+    auto size = PageSize(request->page_size());
+    if (!size.ok()) return FinishNow(context, size.status());
+    auto channel = names::Parse(request->channel(), "channels", "channel");
+    if (!channel.ok()) return FinishNow(context, channel.status());
+    if (channel->seller != *seller) return FinishNow(context, NotFound(request->channel()));
+    const PageTokens tokens(engine_.store().Secret(),
+                            Cat("metric changes\n", request->parent(), "\n", request->channel()));
+    auto position = tokens.Read(request->page_token());
+    if (!position.ok()) return FinishNow(context, position.status());
+    int64_t before = INT64_MAX;
+    if (!position->empty()) (void)absl::SimpleAtoi(position->front(), &before);
+    return RunQuery(context, engine_, response,
+                    [=, seller = *seller, size = *size, channel_id = std::string(channel->id)](
+                        store::Reader& reader) -> absl::StatusOr<v1::ListMetricChangesResponse> {
+                      engine::ChannelCache channels;
+                      if (channels.Find(reader, request->channel()) == nullptr) {
+                        return NotFound(request->channel());
+                      }
+                      auto rows = reader.MetricChanges(seller, channel_id, before, size + 1);
+                      v1::ListMetricChangesResponse page;
+                      if (static_cast<int>(rows.size()) > size) {
+                        rows.resize(static_cast<size_t>(size));
+                        page.set_next_page_token(tokens.Make({Cat(rows.back().first)}));
+                      }
+                      for (auto& [seq, event] : rows) {
+                        *page.add_changes() =
+                            std::move(*event.mutable_metric_changed()->mutable_change());
+                      }
+                      return page;
+                    });
   }
 
  private:

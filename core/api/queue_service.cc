@@ -29,6 +29,8 @@ std::string ActionFor(v1::Deadline::Kind kind, const v1::Return& r) {
                                                         : "Inspect and refund the received units";
     case v1::Deadline::KIND_MANUAL_ACTION:
       return r.manual_action().title();
+    case v1::Deadline::KIND_BUYER_REMINDER:
+      return "Remind the buyer to send the goods, and note it";
     default:
       return "Look at the return";
   }

@@ -112,6 +112,30 @@ class ReturnService final : public v1::ReturnService::CallbackService {
     return RunCommand(context, engine_, "ReturnService/RejectReturn", request->name(), "returns",
                       request, response, &engine::RejectReturn);
   }
+  grpc::ServerUnaryReactor* RequestInfo(grpc::CallbackServerContext* context,
+                                        const v1::RequestInfoRequest* request,
+                                        v1::Return* response) override {
+    return RunCommand(context, engine_, "ReturnService/RequestInfo", request->name(), "returns",
+                      request, response, &engine::RequestInfo);
+  }
+  grpc::ServerUnaryReactor* RecordBuyerReminder(grpc::CallbackServerContext* context,
+                                                const v1::RecordBuyerReminderRequest* request,
+                                                v1::Return* response) override {
+    return RunCommand(context, engine_, "ReturnService/RecordBuyerReminder", request->name(),
+                      "returns", request, response, &engine::RecordBuyerReminder);
+  }
+  grpc::ServerUnaryReactor* BatchApproveReturns(
+      grpc::CallbackServerContext* context, const v1::BatchApproveReturnsRequest* request,
+      v1::BatchApproveReturnsResponse* response) override {
+    return RunCommand(context, engine_, "ReturnService/BatchApproveReturns", request->parent(), "",
+                      request, response, &engine::BatchApproveReturns);
+  }
+  grpc::ServerUnaryReactor* BatchCloseReturns(grpc::CallbackServerContext* context,
+                                              const v1::BatchCloseReturnsRequest* request,
+                                              v1::BatchCloseReturnsResponse* response) override {
+    return RunCommand(context, engine_, "ReturnService/BatchCloseReturns", request->parent(), "",
+                      request, response, &engine::BatchCloseReturns);
+  }
   grpc::ServerUnaryReactor* CancelReturn(grpc::CallbackServerContext* context,
                                          const v1::CancelReturnRequest* request,
                                          v1::Return* response) override {

@@ -39,7 +39,7 @@ class ShipmentService final : public v1::ShipmentService::CallbackService {
                 v1::Shipment shipment = r.shipment();
                 *shipment.mutable_verdict() = verdict;
                 engine::Change change;
-                return engine::StoreShipment(c, shipment, r.etag(), &change);
+                return engine::StoreShipment(c, shipment, r.etag(), &change, r.replaces());
               },
               [reactor, context, response](absl::StatusOr<v1::Shipment> answer, bool replayed) {
                 if (replayed) context->AddTrailingMetadata("aftersales-replayed", "true");

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/domain/money.h"
+#include "core/domain/policy_book.h"
+#include "core/status/text.h"
 
 namespace aftersales {
 namespace {
@@ -52,6 +54,44 @@ int64_t RefundAdminFee(const v1::Policy& policy, std::string_view currency_code,
       money::ApplyBasisPoints(ReferralFee(base, referral_bp), policy.admin_fee_bp());
   const auto cap = policy.admin_fee_cap_minor_units().find(std::string(currency_code));
   return cap == policy.admin_fee_cap_minor_units().end() ? fee : std::min(fee, cap->second);
+}
+
+std::vector<v1::LedgerEntry> CostsOfRefund(const v1::Order& order, const v1::Refund& refund,
+                                           const v1::Policy& policy) {
+  std::vector<v1::LedgerEntry> entries;
+  const bool inclusive = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
+  for (const v1::OrderLine& line : order.lines()) {
+    if (line.referral_bp() == 0) continue;
+    int64_t base = 0;
+    for (const v1::BreakdownLine& part : refund.breakdown()) {
+      if (part.line_id() != line.line_id()) continue;
+      const int64_t amount = part.amount().minor_units();
+      if (part.kind() == v1::BreakdownLine::KIND_ITEM ||
+          part.kind() == v1::BreakdownLine::KIND_SHIPPING) {
+        base += amount;
+      } else if (inclusive && (part.kind() == v1::BreakdownLine::KIND_ITEM_TAX ||
+                               part.kind() == v1::BreakdownLine::KIND_SHIPPING_TAX)) {
+        base -= amount;
+      }
+    }
+    const int64_t fee = RefundAdminFee(policy, order.currency_code(), base, line.referral_bp());
+    if (fee == 0) continue;
+    v1::LedgerEntry& entry = entries.emplace_back();
+    entry.set_kind(v1::LedgerEntry::KIND_ADMIN_FEE);
+    *entry.mutable_amount() = money::Make(-fee, order.currency_code());
+    entry.set_formula(Cat("refund_admin_fee@", PolicyTag(policy)));
+    const std::pair<const char*, int64_t> inputs[] = {
+        {"base", base},
+        {"referral_bp", line.referral_bp()},
+        {"referral", ReferralFee(base, line.referral_bp())},
+        {"admin_fee_bp", policy.admin_fee_bp()}};
+    for (const auto& [name, value] : inputs) {
+      v1::LedgerEntry::Input* input = entry.add_inputs();
+      input->set_name(name);
+      input->set_value(value);
+    }
+  }
+  return entries;
 }
 
 int64_t RecoveryBp(const v1::Policy& policy, v1::Disposition disposition) {

@@ -9,6 +9,7 @@
 
 #include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/policy.pb.h"
+#include "aftersales/v1/refund.pb.h"
 #include "aftersales/v1/return.pb.h"
 
 namespace aftersales {
@@ -26,6 +27,11 @@ int64_t ReferralFee(int64_t base, int64_t referral_bp);
 // it (policy), at most the currency's cap where the policy has one.
 int64_t RefundAdminFee(const v1::Policy& policy, std::string_view currency_code, int64_t base,
                        int64_t referral_bp);
+
+// What a refund that belongs to no return costs beside itself: the marketplace's fee, line by line.
+// With the inputs of the formulas.
+std::vector<v1::LedgerEntry> CostsOfRefund(const v1::Order& order, const v1::Refund& refund,
+                                           const v1::Policy& policy);
 
 // Share of their cost that goods bring in, in basis points, by where they go.
 int64_t RecoveryBp(const v1::Policy& policy, v1::Disposition disposition);

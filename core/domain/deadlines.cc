@@ -1,5 +1,6 @@
 #include "core/domain/deadlines.h"
 
+#include <algorithm>
 #include <initializer_list>
 
 #include "core/domain/calendar.h"
@@ -81,14 +82,17 @@ ReturnWindow ReturnWindowOf(absl::Time delivered_at, absl::TimeZone zone, int da
   return window;
 }
 
-void StartDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time start,
-                   absl::Time due) {
+v1::Deadline* StartDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time start,
+                            absl::Time due) {
   v1::Deadline* deadline = FindOpen(deadlines, kind);
   if (deadline == nullptr) deadline = deadlines->Add();
   deadline->set_kind(kind);
   deadline->set_state(v1::Deadline::STATE_RUNNING);
   *deadline->mutable_start_at() = calendar::ToProto(start);
   *deadline->mutable_due_at() = calendar::ToProto(due);
+  deadline->clear_alert();
+  deadline->clear_alert_at();
+  return deadline;
 }
 
 void MeetDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time at) {
@@ -98,11 +102,14 @@ void MeetDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time at) 
                           ? v1::Deadline::STATE_MET
                           : v1::Deadline::STATE_MET_LATE);
   *deadline->mutable_met_at() = calendar::ToProto(at);
+  deadline->clear_alert_at();
 }
 
 void CancelDeadline(Deadlines* deadlines, v1::Deadline::Kind kind) {
   v1::Deadline* deadline = FindOpen(deadlines, kind);
-  if (deadline != nullptr) deadline->set_state(v1::Deadline::STATE_CANCELLED);
+  if (deadline == nullptr) return;
+  deadline->set_state(v1::Deadline::STATE_CANCELLED);
+  deadline->clear_alert_at();
 }
 
 const v1::Deadline* OpenDeadline(const Deadlines& deadlines, v1::Deadline::Kind kind) {
@@ -121,8 +128,9 @@ void PresentDeadlines(absl::Time now, Deadlines* deadlines) {
   }
 }
 
-void StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start, absl::Time due) {
-  StartDeadline(state->mutable_deadlines(), kind, start, due);
+v1::Deadline* StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start,
+                            absl::Time due) {
+  return StartDeadline(state->mutable_deadlines(), kind, start, due);
 }
 
 void MeetDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time at) {
@@ -139,11 +147,75 @@ const v1::Deadline* OpenDeadline(const v1::Return& state, v1::Deadline::Kind kin
 
 const v1::Deadline* NextForPerson(const v1::Return& state) {
   return Earliest(state, {v1::Deadline::KIND_RETURN_RESPONSE, v1::Deadline::KIND_RECEIPT,
-                          v1::Deadline::KIND_REFUND, v1::Deadline::KIND_MANUAL_ACTION});
+                          v1::Deadline::KIND_REFUND, v1::Deadline::KIND_MANUAL_ACTION,
+                          v1::Deadline::KIND_BUYER_REMINDER});
 }
 
-const v1::Deadline* NextForClock(const v1::Return& state) {
-  return Earliest(state, {v1::Deadline::KIND_RETURN_BY, v1::Deadline::KIND_AUTO_CLOSE});
+absl::Time ClockWork::Due() const { return calendar::FromProto(deadline->due_at()); }
+
+std::optional<ClockWork> NextForClock(const v1::Return& state) {
+  std::optional<ClockWork> next;
+  const auto consider = [&next](const v1::Deadline& deadline, absl::Time at, bool alert) {
+    if (next && (next->at < at || (next->at == at && (next->alert || !alert)))) return;
+    next = ClockWork{&deadline, at, alert};
+  };
+  for (const v1::Deadline& deadline : state.deadlines()) {
+    if (!IsOpen(deadline)) continue;
+    if (deadline.has_alert_at()) consider(deadline, calendar::FromProto(deadline.alert_at()), true);
+    switch (deadline.kind()) {
+      case v1::Deadline::KIND_RETURN_BY:
+      case v1::Deadline::KIND_AUTO_CLOSE:
+      case v1::Deadline::KIND_PARCEL_SCAN:
+      case v1::Deadline::KIND_LABEL_EXPIRY:
+        consider(deadline, calendar::FromProto(deadline.due_at()), false);
+        break;
+      default:
+        break;
+    }
+  }
+  return next;
+}
+
+void PlanResponseAlerts(const v1::Policy& policy, v1::Deadline* response) {
+  GiveAlert(policy, v1::Deadline::ALERT_UNSPECIFIED, response);
+}
+
+void PlanReturnByAlert(const v1::Policy& policy, absl::Time return_by, v1::Deadline* deadline) {
+  if (policy.return_by_reminder_days() < 1) return;
+  const absl::Time at = return_by - absl::Hours(24) * policy.return_by_reminder_days();
+  if (at > calendar::FromProto(deadline->start_at())) {
+    *deadline->mutable_alert_at() = calendar::ToProto(at);
+  }
+}
+
+void GiveAlert(const v1::Policy& policy, v1::Deadline::Alert alert, v1::Deadline* deadline) {
+  const google::protobuf::Timestamp given = deadline->alert_at();
+  const bool planned = deadline->has_alert_at();
+  deadline->set_alert(std::max(alert, deadline->alert()));
+  deadline->clear_alert_at();
+  if (deadline->kind() != v1::Deadline::KIND_RETURN_RESPONSE ||
+      alert == v1::Deadline::ALERT_BREACHED) {
+    return;
+  }
+  const absl::Time start = calendar::FromProto(deadline->start_at());
+  const absl::Time due = calendar::FromProto(deadline->due_at());
+  for (const int32_t hours : policy.return_response_alert_hours()) {
+    const absl::Time at = start + absl::Hours(hours);
+    if (at >= due || (planned && at <= calendar::FromProto(given))) continue;
+    *deadline->mutable_alert_at() = calendar::ToProto(at);
+    return;
+  }
+  *deadline->mutable_alert_at() = deadline->due_at();
+}
+
+v1::Deadline::Alert PlannedAlert(const v1::Policy& policy, const v1::Deadline& deadline) {
+  const absl::Time at = calendar::FromProto(deadline.alert_at());
+  if (at >= calendar::FromProto(deadline.due_at())) return v1::Deadline::ALERT_BREACHED;
+  const auto& hours = policy.return_response_alert_hours();
+  const bool last =
+      deadline.kind() == v1::Deadline::KIND_RETURN_RESPONSE && hours.size() > 1 &&
+      at >= calendar::FromProto(deadline.start_at()) + absl::Hours(hours.Get(hours.size() - 1));
+  return last ? v1::Deadline::ALERT_URGENT : v1::Deadline::ALERT_NEAR;
 }
 
 void PresentDeadlines(absl::Time now, v1::Return* state) {

@@ -34,7 +34,8 @@ ReturnWindow ReturnWindowOf(absl::Time delivered_at, absl::TimeZone zone, int da
 
 // Starts, meets or cancels a deadline of a resource; at most one of a kind is open.
 using Deadlines = google::protobuf::RepeatedPtrField<v1::Deadline>;
-void StartDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time start, absl::Time due);
+v1::Deadline* StartDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time start,
+                            absl::Time due);
 void MeetDeadline(Deadlines* deadlines, v1::Deadline::Kind kind, absl::Time at);
 void CancelDeadline(Deadlines* deadlines, v1::Deadline::Kind kind);
 const v1::Deadline* OpenDeadline(const Deadlines& deadlines, v1::Deadline::Kind kind);
@@ -42,16 +43,37 @@ const v1::Deadline* OpenDeadline(const Deadlines& deadlines, v1::Deadline::Kind 
 void PresentDeadlines(absl::Time now, Deadlines* deadlines);
 
 // The same for a return.
-void StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start, absl::Time due);
+v1::Deadline* StartDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time start,
+                            absl::Time due);
 void MeetDeadline(v1::Return* state, v1::Deadline::Kind kind, absl::Time at);
 void CancelDeadline(v1::Return* state, v1::Deadline::Kind kind);
 const v1::Deadline* OpenDeadline(const v1::Return& state, v1::Deadline::Kind kind);
 
 // The earliest open deadline that a person has to meet: RETURN_RESPONSE, RECEIPT, REFUND,
-// MANUAL_ACTION. Null when nothing waits.
+// MANUAL_ACTION, BUYER_REMINDER. Null when nothing waits.
 const v1::Deadline* NextForPerson(const v1::Return& state);
-// The earliest open deadline at which the clock acts: RETURN_BY (+ nothing), AUTO_CLOSE.
-const v1::Deadline* NextForClock(const v1::Return& state);
+
+// When the clock has to do something next about a return.
+struct ClockWork {
+  const v1::Deadline* deadline;
+  absl::Time at;  // the alert, or what is due
+  bool alert;
+  // An alert is given at its instant; what is due has until then, so that it is over just after.
+  bool HasCome(absl::Time now) const { return alert && at < Due() ? now >= at : now > at; }
+  absl::Time Due() const;
+};
+// The earliest alert of an open deadline, or end of one that the clock ends: RETURN_BY, AUTO_CLOSE,
+// PARCEL_SCAN, LABEL_EXPIRY. An alert comes before an end of the same instant.
+std::optional<ClockWork> NextForClock(const v1::Return& state);
+
+// Has the clock call an open request while it waits, and once it is missed.
+void PlanResponseAlerts(const v1::Policy& policy, v1::Deadline* response);
+// Has the clock call an approved return before its time to be sent is over.
+void PlanReturnByAlert(const v1::Policy& policy, absl::Time return_by, v1::Deadline* deadline);
+// Notes the alert that is given now, and plans the next.
+void GiveAlert(const v1::Policy& policy, v1::Deadline::Alert alert, v1::Deadline* deadline);
+// Which alert the planned one is.
+v1::Deadline::Alert PlannedAlert(const v1::Policy& policy, const v1::Deadline& deadline);
 
 void PresentDeadlines(absl::Time now, v1::Return* state);
 

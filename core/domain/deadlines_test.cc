@@ -90,7 +90,7 @@ TEST(Clocks, AreStartedMetAndCancelledOnce) {
   StartDeadline(&state, v1::Deadline::KIND_RETURN_RESPONSE, start, start + absl::Hours(1));
   StartDeadline(&state, v1::Deadline::KIND_AUTO_CLOSE, start, start);
   EXPECT_EQ(NextForPerson(state)->kind(), v1::Deadline::KIND_RETURN_RESPONSE);
-  EXPECT_EQ(NextForClock(state)->kind(), v1::Deadline::KIND_AUTO_CLOSE);
+  EXPECT_EQ(NextForClock(state)->deadline->kind(), v1::Deadline::KIND_AUTO_CLOSE);
 
   v1::Return shown = state;
   PresentDeadlines(start + absl::Hours(1), &shown);
@@ -107,7 +107,75 @@ TEST(Clocks, AreStartedMetAndCancelledOnce) {
   EXPECT_EQ(state.deadlines(0).state(), v1::Deadline::STATE_MET);
   CancelDeadline(&state, v1::Deadline::KIND_AUTO_CLOSE);
   EXPECT_EQ(NextForPerson(state), nullptr);
-  EXPECT_EQ(NextForClock(state), nullptr);
+  EXPECT_FALSE(NextForClock(state));
+}
+
+TEST(Clocks, CallAnOpenRequestUntilItIsAnswered) {
+  v1::Policy policy;
+  policy.set_return_response_hours(48);
+  policy.add_return_response_alert_hours(24);
+  policy.add_return_response_alert_hours(44);
+  policy.add_return_response_alert_hours(50);  // not before it is due
+  v1::Return state;
+  const absl::Time start = At("2026-03-02T09:00:00Z");
+  v1::Deadline* response =
+      StartDeadline(&state, v1::Deadline::KIND_RETURN_RESPONSE, start, start + absl::Hours(48));
+  PlanResponseAlerts(policy, response);
+  EXPECT_EQ(response->alert(), v1::Deadline::ALERT_UNSPECIFIED);
+  const std::tuple<int, v1::Deadline::Alert, absl::Duration> expected[] = {
+      {24, v1::Deadline::ALERT_NEAR, absl::ZeroDuration()},
+      {44, v1::Deadline::ALERT_NEAR, absl::ZeroDuration()},
+      // The last instant is still in time.
+      {48, v1::Deadline::ALERT_BREACHED, absl::Microseconds(1)}};
+  for (const auto& [hours, alert, after] : expected) {
+    const std::optional<ClockWork> work = NextForClock(state);
+    ASSERT_TRUE(work);
+    EXPECT_TRUE(work->alert);
+    EXPECT_EQ(work->at, start + absl::Hours(hours));
+    EXPECT_FALSE(work->HasCome(work->at + after - absl::Microseconds(1)));
+    EXPECT_TRUE(work->HasCome(work->at + after));
+    EXPECT_EQ(PlannedAlert(policy, *response), alert);
+    GiveAlert(policy, alert, response);
+    EXPECT_EQ(response->alert(), alert);
+  }
+  EXPECT_FALSE(NextForClock(state));
+  PlanResponseAlerts(policy, response);
+  MeetDeadline(&state, v1::Deadline::KIND_RETURN_RESPONSE, start + absl::Hours(49));
+  EXPECT_FALSE(NextForClock(state));
+  EXPECT_EQ(response->state(), v1::Deadline::STATE_MET_LATE);
+}
+
+TEST(Clocks, LastAlertBeforeItIsDueIsUrgent) {
+  v1::Policy policy;
+  policy.add_return_response_alert_hours(24);
+  policy.add_return_response_alert_hours(44);
+  v1::Return state;
+  const absl::Time start = At("2026-03-02T09:00:00Z");
+  v1::Deadline* response =
+      StartDeadline(&state, v1::Deadline::KIND_RETURN_RESPONSE, start, start + absl::Hours(48));
+  PlanResponseAlerts(policy, response);
+  GiveAlert(policy, PlannedAlert(policy, *response), response);
+  EXPECT_EQ(response->alert(), v1::Deadline::ALERT_NEAR);
+  EXPECT_EQ(PlannedAlert(policy, *response), v1::Deadline::ALERT_URGENT);
+}
+
+TEST(Clocks, BuyerIsRemindedOnlyWhereThereIsTime) {
+  v1::Policy policy;
+  v1::Return state;
+  const absl::Time start = At("2026-03-02T09:00:00Z");
+  v1::Deadline* by =
+      StartDeadline(&state, v1::Deadline::KIND_RETURN_BY, start, start + absl::Hours(24 * 32));
+  PlanReturnByAlert(policy, start + absl::Hours(24 * 30), by);
+  EXPECT_FALSE(by->has_alert_at()) << "none where the policy has none";
+  policy.set_return_by_reminder_days(7);
+  PlanReturnByAlert(policy, start + absl::Hours(24 * 7), by);
+  EXPECT_FALSE(by->has_alert_at()) << "the day of the approval is no time to remind";
+  PlanReturnByAlert(policy, start + absl::Hours(24 * 30), by);
+  EXPECT_EQ(NextForClock(state)->at, start + absl::Hours(24 * 23));
+  EXPECT_EQ(PlannedAlert(policy, *by), v1::Deadline::ALERT_NEAR);
+  GiveAlert(policy, v1::Deadline::ALERT_NEAR, by);
+  EXPECT_EQ(NextForClock(state)->at, start + absl::Hours(24 * 32));
+  EXPECT_FALSE(NextForClock(state)->alert);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ int RankOf(const v1::Event& fact) {
     case v1::Event::kReturnRejected:
       return 4;
     case v1::Event::kManualActionChanged:
+    case v1::Event::kReturnInfoRequested:
       return 5;
     case v1::Event::kReturnLabelRecorded:
       return 6;
@@ -45,7 +46,11 @@ int RankOf(const v1::Event& fact) {
       return 13;
     case v1::Event::kReturnCancelled:
       return 14;
+    case v1::Event::kBuyerReminded:
+    case v1::Event::kDeadlineAlerted:
+      return 14;
     case v1::Event::kReturnExpired:
+    case v1::Event::kReturnParcelLost:
       return 15;
     case v1::Event::kReturnClosed:
       return 16;

@@ -85,6 +85,17 @@ void CheckMoney(const v1::Refund& state, const v1::Order& order,
   }
 }
 
+bool IsOver(v1::Exchange::Status status) {
+  return status == v1::Exchange::STATUS_DECLINED || status == v1::Exchange::STATUS_EXPIRED ||
+         status == v1::Exchange::STATUS_CANCELLED || status == v1::Exchange::STATUS_COMPLETED;
+}
+
+// Whether nobody has to do anything about it any more.
+bool IsOver(v1::Refund::Status status) {
+  return IsPaid(status) || status == v1::Refund::STATUS_CANCELLED ||
+         status == v1::Refund::STATUS_REVERSED;
+}
+
 }  // namespace
 
 bool IsLegalMove(v1::Refund::Status from, v1::Refund::Status to) {
@@ -115,10 +126,7 @@ std::vector<Violation> CheckInvariants(const v1::Return& state) {
   if (state.status() == v1::Return::STATUS_CLOSED ||
       state.status() == v1::Return::STATUS_CANCELLED) {
     for (const v1::Deadline& deadline : state.deadlines()) {
-      if (deadline.state() != v1::Deadline::STATE_RUNNING ||
-          deadline.kind() == v1::Deadline::KIND_MANUAL_ACTION) {
-        continue;
-      }
+      if (deadline.state() != v1::Deadline::STATE_RUNNING) continue;
       broken.Add("no_clock_on_closed", Cat("the clock ", v1::Deadline::Kind_Name(deadline.kind()),
                                            " would run on a return that is over"));
     }
@@ -133,6 +141,10 @@ std::vector<Violation> CheckInvariants(const v1::Refund& state, v1::Refund::Stat
   if (!IsLegalMove(before, state.status())) {
     broken.Add("legal_refund_move",
                Cat("it would go from ", StatusName(before), " to ", StatusName(state.status())));
+  }
+  if (IsOver(state.status()) && (state.has_due_at() || state.has_manual_action())) {
+    broken.Add("no_clock_on_closed",
+               Cat("somebody would have to act on it although it is ", StatusName(state.status())));
   }
   if (state.kind() == v1::Refund::KIND_PLATFORM) return broken.Take();
   int64_t sum = 0;
@@ -172,6 +184,17 @@ std::vector<Violation> CheckInvariants(const v1::Exchange& state, v1::Exchange::
     broken.Add("legal_exchange_move",
                Cat("it would go from ", StatusName(before), " to ", StatusName(state.status())));
   }
+  if (IsOver(state.status())) {
+    for (const v1::Deadline& deadline : state.deadlines()) {
+      // What the buyer is owed, or owes, outlives it.
+      if (deadline.state() != v1::Deadline::STATE_RUNNING ||
+          deadline.kind() == v1::Deadline::KIND_EXCHANGE_PAYMENT) {
+        continue;
+      }
+      broken.Add("no_clock_on_closed", Cat("the clock ", v1::Deadline::Kind_Name(deadline.kind()),
+                                           " would run on an exchange that is over"));
+    }
+  }
   if (state.has_reservation() != KeepsStock(state.status())) {
     broken.Add("stock_kept_in_time",
                Cat(state.has_reservation() ? "stock" : "no stock", " would be kept while it is ",
@@ -202,6 +225,83 @@ std::vector<Violation> CheckUnitsUsedOnce(std::string_view subject, const v1::Or
                    exchanged, " exchanged of ", line.quantity()));
   }
   return broken.Take();
+}
+
+namespace {
+
+v1::Return Core(const v1::Return& state) {
+  v1::Return core;
+  core.set_status(state.status());
+  core.set_return_method(state.return_method());
+  core.set_late(state.late());
+  core.set_short_reason(state.short_reason());
+  *core.mutable_decision() = state.decision();
+  *core.mutable_deadlines() = state.deadlines();
+  *core.mutable_receipts() = state.receipts();
+  *core.mutable_inspections() = state.inspections();
+  *core.mutable_exchanges() = state.exchanges();
+  for (const v1::ReturnLabel& label : state.labels()) {
+    v1::ReturnLabel* kept = core.add_labels();
+    kept->set_label_id(label.label_id());
+    kept->set_state(label.state());
+  }
+  for (const v1::ReturnItem& item : state.items()) {
+    v1::ReturnItem* kept = core.add_items();
+    kept->set_quantity_requested(item.quantity_requested());
+    kept->set_quantity_approved(item.quantity_approved());
+    kept->set_quantity_received(item.quantity_received());
+    kept->set_quantity_accepted(item.quantity_accepted());
+    kept->set_quantity_damaged(item.quantity_damaged());
+    kept->set_quantity_wrong(item.quantity_wrong());
+    kept->set_quantity_missing(item.quantity_missing());
+    kept->set_quantity_refunded(item.quantity_refunded());
+    kept->set_quantity_in_exchange(item.quantity_in_exchange());
+    kept->set_quantity_exchanged(item.quantity_exchanged());
+  }
+  return core;
+}
+
+// What the store adds to a fold.
+template <typename Resource>
+void Strip(Resource* resource) {
+  resource->clear_etag();
+  resource->clear_create_time();
+  resource->clear_update_time();
+}
+
+template <typename Resource>
+std::string Difference(Resource stored, Resource folded) {
+  if (stored.SerializeAsString() == folded.SerializeAsString()) return {};
+  const google::protobuf::Descriptor& type = *Resource::descriptor();
+  std::string fields;
+  for (int i = 0; i < type.field_count(); ++i) {
+    Resource a, b;
+    const std::vector<const google::protobuf::FieldDescriptor*> one = {type.field(i)};
+    stored.GetReflection()->SwapFields(&stored, &a, one);
+    folded.GetReflection()->SwapFields(&folded, &b, one);
+    if (a.SerializeAsString() != b.SerializeAsString()) {
+      fields += Cat(fields.empty() ? "" : ", ", type.field(i)->name());
+    }
+  }
+  return Cat("what is stored does not follow from its facts: ", fields);
+}
+
+}  // namespace
+
+std::string DifferenceFromFacts(const v1::Return& stored, const v1::Return& folded) {
+  return Difference(Core(stored), Core(folded));
+}
+
+std::string DifferenceFromFacts(v1::Refund stored, v1::Refund folded) {
+  Strip(&stored);
+  Strip(&folded);
+  return Difference(stored, folded);
+}
+
+std::string DifferenceFromFacts(v1::Exchange stored, v1::Exchange folded) {
+  Strip(&stored);
+  Strip(&folded);
+  return Difference(stored, folded);
 }
 
 }  // namespace aftersales

@@ -30,6 +30,7 @@ std::vector<Violation> CheckInvariants(const v1::Return& state);
 //
 //   breakdown_sums_to_total   the lines that are not only information add up to the total
 //   legal_refund_move         the status follows from the one before
+//   no_clock_on_closed        nobody has to act on one that is paid, cancelled or came back
 //   one_refund_per_effect     no other refund has its effect id
 //   refunds_within_captured   with it, what the order's refunds hold is within what was captured
 //   units_refunded_once       with it, no line has more units refunded than it has
@@ -44,6 +45,7 @@ std::vector<Violation> CheckInvariants(const v1::Refund& state, v1::Refund::Stat
 //
 //   legal_exchange_move   the status follows from the one before, through those between
 //   stock_kept_in_time    stock is kept while it waits to be shipped, and only then
+//   no_clock_on_closed    no clock runs on one that is over
 //   unit_used_once        no line has more units refunded and exchanged than it has; where the
 //                         change makes the exchange hold units that it did not hold before
 std::vector<Violation> CheckInvariants(const v1::Exchange& state, v1::Exchange::Status before,
@@ -56,6 +58,12 @@ std::vector<Violation> CheckInvariants(const v1::Exchange& state, v1::Exchange::
 std::vector<Violation> CheckUnitsUsedOnce(std::string_view subject, const v1::Order& order,
                                           std::span<const v1::Refund> refunds_of_order,
                                           std::span<const v1::Exchange> exchanges_of_order);
+
+// What of a stored resource does not follow from its facts, in words; empty where all of it does.
+// Of a return without what also depends on its order and the order's other returns: findings, fees.
+std::string DifferenceFromFacts(const v1::Return& stored, const v1::Return& folded);
+std::string DifferenceFromFacts(v1::Refund stored, v1::Refund folded);
+std::string DifferenceFromFacts(v1::Exchange stored, v1::Exchange folded);
 
 // Whether a refund may go from one status to the other.
 bool IsLegalMove(v1::Refund::Status from, v1::Refund::Status to);

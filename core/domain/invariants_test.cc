@@ -105,6 +105,99 @@ TEST_F(RefundInvariants, WhatIsOverStaysOver) {
   }
 }
 
+TEST_F(RefundInvariants, NobodyHasToActOnWhatIsOver) {
+  v1::Refund refund = Refund("1", 1000, 1, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_THAT(Check(refund, v1::Refund::STATUS_SUBMITTED), IsEmpty());
+  refund.mutable_due_at()->set_seconds(1);
+  EXPECT_THAT(Check(refund, v1::Refund::STATUS_SUBMITTED), ElementsAre("no_clock_on_closed"));
+  refund.clear_due_at();
+  refund.mutable_manual_action()->set_title("Pay it");
+  EXPECT_THAT(Check(refund, v1::Refund::STATUS_SUBMITTED), ElementsAre("no_clock_on_closed"));
+}
+
+TEST_F(RefundInvariants, StateFollowsFromFacts) {
+  const v1::Refund stored = Refund("1", 1000, 1);
+  v1::Refund folded = stored;
+  folded.set_etag("\"7\"");
+  EXPECT_EQ(DifferenceFromFacts(stored, folded), "") << "what the store adds is no difference";
+  folded.mutable_total()->set_minor_units(999);
+  EXPECT_THAT(DifferenceFromFacts(stored, folded), testing::HasSubstr("total"));
+}
+
+class ExchangeInvariants : public testing::Test {
+ protected:
+  using X = v1::Exchange;
+  ExchangeInvariants() {
+    v1::OrderLine* line = order_.add_lines();
+    line->set_line_id("A");
+    line->set_quantity(2);
+  }
+  static X Exchange(std::string_view id, X::Status status, int units = 1) {
+    X exchange;
+    exchange.set_name("sellers/a/exchanges/" + std::string(id));
+    exchange.set_status(status);
+    exchange.add_items()->set_line_id("A");
+    exchange.mutable_items(0)->set_quantity(units);
+    return exchange;
+  }
+  std::vector<std::string> Check(const X& exchange, X::Status before) {
+    std::vector<X> all = others_;
+    all.push_back(exchange);
+    return Names(CheckInvariants(exchange, before, order_, refunds_, all));
+  }
+
+  v1::Order order_;
+  std::vector<X> others_;
+  std::vector<v1::Refund> refunds_;
+};
+
+TEST_F(ExchangeInvariants, AUnitIsRefundedOrExchangedOrKeptOnce) {
+  EXPECT_THAT(Check(Exchange("1", X::STATUS_OFFERED, 2), X::STATUS_UNSPECIFIED), IsEmpty());
+  EXPECT_THAT(Check(Exchange("1", X::STATUS_OFFERED, 3), X::STATUS_UNSPECIFIED),
+              ElementsAre("unit_used_once"));
+  others_.push_back(Exchange("2", X::STATUS_SHIPPED));
+  EXPECT_THAT(Check(Exchange("1", X::STATUS_OFFERED), X::STATUS_UNSPECIFIED), IsEmpty());
+  v1::Refund& refund = refunds_.emplace_back();
+  refund.set_name("sellers/a/refunds/1");
+  refund.set_status(v1::Refund::STATUS_UNKNOWN);
+  refund.add_items()->set_line_id("A");
+  refund.mutable_items(0)->set_quantity(1);
+  EXPECT_THAT(Check(Exchange("1", X::STATUS_OFFERED), X::STATUS_UNSPECIFIED),
+              ElementsAre("unit_used_once"));
+  refund.set_status(v1::Refund::STATUS_FAILED);
+  EXPECT_THAT(Check(Exchange("1", X::STATUS_OFFERED), X::STATUS_UNSPECIFIED), IsEmpty());
+}
+
+TEST_F(ExchangeInvariants, MovesStockAndClocksFollowItsLife) {
+  EXPECT_THAT(Check(Exchange("1", X::STATUS_SHIPPED), X::STATUS_OFFERED),
+              ElementsAre("legal_exchange_move"));
+  X reserved = Exchange("1", X::STATUS_RESERVED);
+  EXPECT_THAT(Check(reserved, X::STATUS_ACCEPTED), ElementsAre("stock_kept_in_time"));
+  reserved.mutable_reservation()->set_sku("B");
+  EXPECT_THAT(Check(reserved, X::STATUS_ACCEPTED), IsEmpty());
+  X over = Exchange("1", X::STATUS_CANCELLED);
+  v1::Deadline* clock = over.add_deadlines();
+  clock->set_kind(v1::Deadline::KIND_EXCHANGE_SHIP);
+  clock->set_state(v1::Deadline::STATE_RUNNING);
+  EXPECT_THAT(Check(over, X::STATUS_ACCEPTED), ElementsAre("no_clock_on_closed"));
+  clock->set_kind(v1::Deadline::KIND_EXCHANGE_PAYMENT);
+  EXPECT_THAT(Check(over, X::STATUS_ACCEPTED), IsEmpty()) << "what is owed outlives it";
+}
+
+TEST(ReturnInvariants, StateFollowsFromFacts) {
+  v1::Return stored;
+  stored.set_status(v1::Return::STATUS_RESOLVED);
+  stored.add_items()->set_quantity_refunded(1);
+  v1::Return folded = stored;
+  folded.set_etag("\"7\"");
+  folded.add_findings()->set_kind(v1::Finding::KIND_EXCESS_QUANTITY);
+  EXPECT_EQ(DifferenceFromFacts(stored, folded), "");
+  folded.mutable_items(0)->set_quantity_refunded(0);
+  folded.set_status(v1::Return::STATUS_INSPECTED);
+  EXPECT_THAT(DifferenceFromFacts(stored, folded),
+              testing::AllOf(testing::HasSubstr("status"), testing::HasSubstr("items")));
+}
+
 TEST(ReturnInvariants, LabelsCountsAndClocks) {
   v1::Return state;
   state.set_name("sellers/a/returns/1");

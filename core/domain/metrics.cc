@@ -72,16 +72,24 @@ std::vector<Contribution> Of(const v1::Order& order, absl::TimeZone zone) {
 std::vector<Contribution> Of(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
                              absl::TimeZone zone) {
   std::vector<Contribution> contributions;
-  if (fulfillment != v1::FULFILLMENT_MFN) return contributions;
+  if (fulfillment != v1::FULFILLMENT_MFN || !shipment.replaced_by().empty()) return contributions;
   if (!shipment.has_confirmed_at() && !shipment.has_shipped_at()) return contributions;
   const absl::Time confirmed = calendar::FromProto(
       shipment.has_confirmed_at() ? shipment.confirmed_at() : shipment.shipped_at());
   const int32_t day = calendar::DayNumber(calendar::LocalDay(confirmed, zone));
-  contributions.push_back({.counter = Counter::kParcels, .fulfillment = fulfillment, .day = day});
-  if (shipment.verdict().validity() == v1::TrackingVerdict::VALIDITY_VALID) {
-    contributions.push_back(
-        {.counter = Counter::kValidParcels, .fulfillment = fulfillment, .day = day});
-  }
+  auto add = [&](Counter counter, const std::string& category) {
+    Contribution& added = contributions.emplace_back();
+    added.counter = counter;
+    added.fulfillment = fulfillment;
+    added.day = day;
+    added.category = category;
+  };
+  const bool valid = shipment.verdict().validity() == v1::TrackingVerdict::VALIDITY_VALID;
+  add(Counter::kParcels, "");
+  if (valid) add(Counter::kValidParcels, "");
+  if (shipment.category().empty()) return contributions;
+  add(Counter::kParcels, shipment.category());
+  if (valid) add(Counter::kValidParcels, shipment.category());
   return contributions;
 }
 

@@ -40,6 +40,7 @@ struct Contribution {
   v1::Fulfillment fulfillment;
   int32_t day;  // calendar::DayNumber in the marketplace's zone; kAnswered*/kUnanswered: UTC day
   int64_t amount = 1;
+  std::string category = {};  // of those that are counted by category as well; empty: all
   friend bool operator==(const Contribution&, const Contribution&) = default;
 };
 
@@ -52,6 +53,7 @@ bool IsDefective(const v1::Order& order);
 bool IsLate(const v1::Order& order);
 
 std::vector<Contribution> Of(const v1::Order& order, absl::TimeZone zone);
+// A parcel counts among all of them, and among those of its category if that is known.
 std::vector<Contribution> Of(const v1::Shipment& shipment, v1::Fulfillment fulfillment,
                              absl::TimeZone zone);
 std::vector<Contribution> Of(const v1::Return& state);

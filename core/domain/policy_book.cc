@@ -198,6 +198,17 @@ absl::Status CheckMetrics(const v1::Policy& values) {
   return absl::OkStatus();
 }
 
+absl::Status CheckAlerts(const v1::Policy& values) {
+  int32_t before = 0;
+  for (const int32_t hours : values.return_response_alert_hours()) {
+    if (hours <= before || hours > kMaxDuration) {
+      return BadValue("return_response_alert_hours", "hours from the request, above 0 and rising");
+    }
+    before = hours;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckLimits(const v1::Policy& values) {
   for (const v1::RefundLimit& limit : values.refund_limits()) {
     if (limit.role() == v1::ROLE_UNSPECIFIED) {
@@ -237,6 +248,7 @@ absl::Status CheckValues(const v1::PolicyVersion& version) {
   if (!bad.ok()) return bad;
   if (absl::Status s = CheckHolidays(version.values()); !s.ok()) return s;
   if (absl::Status s = CheckMetrics(version.values()); !s.ok()) return s;
+  if (absl::Status s = CheckAlerts(version.values()); !s.ok()) return s;
   return CheckLimits(version.values());
 }
 

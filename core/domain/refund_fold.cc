@@ -65,9 +65,29 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
     finding->set_message(Cat("The refund was to be ", money::Format(state->total()), " but ",
                              money::Format(state->paid_amount()), " was paid."));
   }
+  for (const v1::LedgerEntry& entry : body.ledger()) {
+    *state->add_ledger() = entry;
+    *state->mutable_ledger(state->ledger_size() - 1)->mutable_occurred_at() = fact.occurred_at();
+  }
   state->clear_failure();
   state->clear_manual_action();
   state->clear_due_at();
+}
+
+// What its payment cost is given back with it.
+void ReverseCosts(const v1::Event& fact, v1::Refund* state) {
+  const auto booked = state->ledger();
+  for (const v1::LedgerEntry& entry : booked) {
+    v1::LedgerEntry* reversal = state->add_ledger();
+    reversal->set_kind(entry.kind());
+    *reversal->mutable_amount() =
+        money::Make(-entry.amount().minor_units(), entry.amount().currency_code());
+    reversal->set_formula("reversal");
+    *reversal->mutable_occurred_at() = fact.occurred_at();
+    v1::LedgerEntry::Input* input = reversal->add_inputs();
+    input->set_name("booked");
+    input->set_value(entry.amount().minor_units());
+  }
 }
 
 }  // namespace
@@ -104,6 +124,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       state->set_status(v1::Refund::STATUS_REVERSED);
       state->set_reversal_reason(fact.refund_reversed().reason());
       *state->mutable_reversed_at() = fact.occurred_at();
+      ReverseCosts(fact, state);
       return;
     case v1::Event::kInvariantBroken: {
       v1::Finding* finding = state->add_findings();

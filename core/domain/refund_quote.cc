@@ -39,8 +39,10 @@ v1::ReturnReason ReasonOfItem(const v1::ReturnItem& item) {
                                                                   : item.buyer_reason();
 }
 
-bool IsReturnless(const v1::Return& state) {
-  return state.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS;
+// Whether the units are due although they do not come back.
+bool DueWithoutGoods(const v1::Return& state) {
+  return state.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS ||
+         (state.status() == v1::Return::STATUS_LOST && LostAtSellersRisk(state));
 }
 
 // Captured total of an order; what its parts add up to when the channel does not say it.
@@ -289,8 +291,8 @@ Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
   if (known.empty()) {
     const int32_t there = item.quantity_received() > 0
                               ? std::min(item.quantity_received(), approved)
-                          : IsReturnless(state) ? approved
-                                                : 0;
+                          : DueWithoutGoods(state) ? approved
+                                                   : 0;
     known.push_back({line, there, v1::CONDITION_NEW, ReasonOfItem(item), false, ""});
   }
   // Surplus units are a finding, never money: no more than were approved.

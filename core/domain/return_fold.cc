@@ -11,6 +11,7 @@
 #include "core/domain/costs.h"
 #include "core/domain/deadlines.h"
 #include "core/domain/money.h"
+#include "core/domain/policy_book.h"
 #include "core/domain/reasons.h"
 #include "core/domain/return_items.h"
 #include "core/status/text.h"
@@ -158,6 +159,18 @@ class Fold {
       case v1::Event::kCostRecorded:
         CostRecorded(fact_.cost_recorded());
         break;
+      case v1::Event::kDeadlineAlerted:
+        Alerted(fact_.deadline_alerted());
+        break;
+      case v1::Event::kBuyerReminded:
+        MeetDeadline(&state_, v1::Deadline::KIND_BUYER_REMINDER, at_);
+        break;
+      case v1::Event::kReturnInfoRequested:
+        *state_.mutable_info_requested_at() = fact_.occurred_at();
+        break;
+      case v1::Event::kReturnParcelLost:
+        PresumedLost();
+        break;
       default:
         return;  // a fact of another subject says nothing about a return
     }
@@ -168,9 +181,65 @@ class Fold {
     if (OpenDeadline(state_, v1::Deadline::KIND_MANUAL_ACTION) == nullptr) {
       state_.clear_manual_action();
     }
+    KeepClocks();
   }
 
  private:
+  // ---- clocks -----------------------------------------------------------------------------
+
+  // Those that run only in one state of affairs.
+  void KeepClocks() {
+    if (OpenDeadline(state_, v1::Deadline::KIND_RETURN_BY) == nullptr) {
+      CancelDeadline(&state_, v1::Deadline::KIND_BUYER_REMINDER);
+    }
+    if (state_.status() != v1::Return::STATUS_IN_TRANSIT) {
+      CancelDeadline(&state_, v1::Deadline::KIND_PARCEL_SCAN);
+    }
+    const v1::Deadline* running = OpenDeadline(state_, v1::Deadline::KIND_LABEL_EXPIRY);
+    const auto usable = std::find_if(
+        state_.labels().begin(), state_.labels().end(), [](const v1::ReturnLabel& label) {
+          return label.state() == v1::ReturnLabel::STATE_ISSUED && label.has_expires_at();
+        });
+    if (usable == state_.labels().end() || state_.status() != v1::Return::STATUS_APPROVED) {
+      CancelDeadline(&state_, v1::Deadline::KIND_LABEL_EXPIRY);
+    } else if (running == nullptr ||
+               running->due_at().seconds() != usable->expires_at().seconds() ||
+               running->due_at().nanos() != usable->expires_at().nanos()) {
+      StartDeadline(&state_, v1::Deadline::KIND_LABEL_EXPIRY, at_,
+                    calendar::FromProto(usable->expires_at()));
+    }
+  }
+
+  void StartResponse(absl::Time from) {
+    PlanResponseAlerts(context_.policy, StartDeadline(&state_, v1::Deadline::KIND_RETURN_RESPONSE,
+                                                      from, ResponseDue(from, context_.policy)));
+  }
+
+  void Alerted(const v1::DeadlineAlerted& body) {
+    for (v1::Deadline& deadline : *state_.mutable_deadlines()) {
+      const bool meant =
+          deadline.kind() == body.kind() && deadline.has_alert_at() &&
+          calendar::FromProto(deadline.alert_at()) <= at_ &&
+          calendar::FromProto(deadline.due_at()) == calendar::FromProto(body.due_at());
+      if (!meant) continue;
+      GiveAlert(context_.policy, body.alert(), &deadline);
+      if (body.kind() == v1::Deadline::KIND_RETURN_BY) {
+        StartDeadline(&state_, v1::Deadline::KIND_BUYER_REMINDER, at_,
+                      calendar::FromProto(state_.return_by()));
+      }
+      return;
+    }
+  }
+
+  // The clock asks by the last scan that it knew of; one that came to be known later counts.
+  void PresumedLost() {
+    const v1::Deadline* unseen = OpenDeadline(state_, v1::Deadline::KIND_PARCEL_SCAN);
+    if (unseen == nullptr || calendar::FromProto(unseen->due_at()) > at_) return;
+    Lose(
+        "Nobody has seen the parcel for so long that it is taken for lost; claim it from the "
+        "carrier.");
+  }
+
   // ---- what the return is -----------------------------------------------------------------
 
   bool created() const { return state_.has_requested_at(); }
@@ -334,8 +403,7 @@ class Fold {
     }
     FillIn(asked);
     if (!state_.platform_managed() && state_.status() == v1::Return::STATUS_REQUESTED) {
-      StartDeadline(&state_, v1::Deadline::KIND_RETURN_RESPONSE, requested_at,
-                    ResponseDue(requested_at, context_.policy));
+      StartResponse(requested_at);
     }
   }
 
@@ -401,9 +469,11 @@ class Fold {
 
   // The clock waits for as long as a scan is still in time.
   void StartReturnBy(absl::Time from) {
-    StartDeadline(&state_, v1::Deadline::KIND_RETURN_BY, from,
-                  calendar::FromProto(state_.return_by()) +
-                      absl::Hours(24) * context_.policy.return_by_grace_days());
+    const absl::Time return_by = calendar::FromProto(state_.return_by());
+    PlanReturnByAlert(
+        context_.policy, return_by,
+        StartDeadline(&state_, v1::Deadline::KIND_RETURN_BY, from,
+                      return_by + absl::Hours(24) * context_.policy.return_by_grace_days()));
   }
 
   // What an approval means, whoever gave it.
@@ -503,8 +573,7 @@ class Fold {
       state_.clear_decision();
       CancelDeadline(&state_, v1::Deadline::KIND_MANUAL_ACTION);
       if (!state_.platform_managed()) {
-        StartDeadline(&state_, v1::Deadline::KIND_RETURN_RESPONSE, at_,
-                      ResponseDue(at_, context_.policy));
+        StartResponse(at_);
       }
     } else if (state_.status() == v1::Return::STATUS_EXPIRED) {
       state_.set_status(v1::Return::STATUS_APPROVED);
@@ -614,7 +683,7 @@ class Fold {
     v1::LedgerEntry* entry = state_.add_ledger();
     entry->set_kind(kind);
     *entry->mutable_amount() = money::Make(amount, currency);
-    entry->set_formula(Cat(formula, "@", context_.policy.profile()));
+    entry->set_formula(Cat(formula, "@", PolicyTag(context_.policy)));
     *entry->mutable_occurred_at() = fact_.occurred_at();
     if (!context_.with_inputs) return entry;
     for (const Input& input : inputs) {
@@ -655,6 +724,7 @@ class Fold {
   void LostInCustoms() {
     OnItsWay(at_);
     state_.set_status(v1::Return::STATUS_LOST);
+    OweLost();
     Find(v1::Finding::KIND_FULL_LOSS, at_,
          "Customs did not let the parcel through: goods, carriage and fees are lost.");
     for (const v1::ReturnItem& item : state_.items()) {
@@ -716,7 +786,7 @@ class Fold {
     }
     if (body.milestone() == v1::TrackingEvent::MILESTONE_LOST) {
       OnItsWay(at_);
-      state_.set_status(v1::Return::STATUS_LOST);
+      Lose("The carrier has lost the parcel; claim it from the carrier.");
       return;
     }
     if (body.milestone() == v1::TrackingEvent::MILESTONE_CUSTOMS_FAILED) {
@@ -739,6 +809,20 @@ class Fold {
     if (state_.status() == v1::Return::STATUS_EXPIRED) state_.set_late(true);
     state_.set_status(v1::Return::STATUS_IN_TRANSIT);
     MeetDeadline(&state_, v1::Deadline::KIND_RETURN_BY, when);
+    if (state_.platform_managed() || context_.policy.parcel_lost_days() < 1) return;
+    StartDeadline(&state_, v1::Deadline::KIND_PARCEL_SCAN, when,
+                  when + absl::Hours(24) * context_.policy.parcel_lost_days());
+  }
+
+  void Lose(std::string_view message) {
+    state_.set_status(v1::Return::STATUS_LOST);
+    Find(v1::Finding::KIND_PARCEL_LOST, at_, message);
+    OweLost();
+  }
+
+  // A buyer who used a label that they did not pay for is owed the money all the same.
+  void OweLost() {
+    if (LostAtSellersRisk(state_) && !PaidAhead()) StartRefundClock(at_);
   }
 
   void Delivered(absl::Time when) {
@@ -1122,6 +1206,7 @@ class Fold {
     for (v1::Deadline& deadline : *state_.mutable_deadlines()) {
       if (deadline.state() == v1::Deadline::STATE_RUNNING) {
         deadline.set_state(v1::Deadline::STATE_CANCELLED);
+        deadline.clear_alert_at();
       }
     }
   }
@@ -1236,7 +1321,9 @@ class Fold {
   void MoveForward(const v1::ReturnReported& body, Status shown) {
     const bool lost = shown == v1::Return::STATUS_LOST;
     if (shown == v1::Return::STATUS_IN_TRANSIT || lost) OnItsWayBySnapshot();
-    if (lost && AwaitsParcel(state_.status())) state_.set_status(v1::Return::STATUS_LOST);
+    if (lost && AwaitsParcel(state_.status()) && state_.status() != v1::Return::STATUS_LOST) {
+      Lose("The marketplace shows the parcel as lost; claim it from the carrier.");
+    }
     if (body.has_delivered_at() && shown != v1::Return::STATUS_CLOSED) {
       const bool late = state_.late();
       for (v1::ReturnLabel& label : *state_.mutable_labels()) {
@@ -1305,11 +1392,10 @@ class Fold {
       state_.set_status(v1::Return::STATUS_RESOLVED);
       MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
     }
-    // What customs kept is settled when the buyer has the money.
-    const bool full_loss = std::any_of(
-        state_.findings().begin(), state_.findings().end(),
-        [](const v1::Finding& finding) { return finding.kind() == v1::Finding::KIND_FULL_LOSS; });
-    if (state_.status() == v1::Return::STATUS_LOST && full_loss && PaidAhead()) Settled();
+    // What does not come back any more is settled when the buyer has the money.
+    if (state_.status() == v1::Return::STATUS_LOST && state_.items_size() > 0 && PaidAhead()) {
+      Settled();
+    }
     if (state_.status() == v1::Return::STATUS_RESOLVED && AllRefunded(state_)) StartAutoClose();
   }
 
@@ -1348,7 +1434,8 @@ int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item) {
     units = Plus(item.quantity_accepted(), item.quantity_damaged());
   } else if (item.quantity_received() > 0) {
     units = item.quantity_received();
-  } else if (state.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS) {
+  } else if (state.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS ||
+             (state.status() == v1::Return::STATUS_LOST && LostAtSellersRisk(state))) {
     units = item.quantity_approved();
   }
   // Surplus units and units of a return that was not approved are findings, never money.

@@ -51,7 +51,8 @@ v1::Return FoldReturn(std::string_view name, std::vector<const v1::Event*> facts
 void ApplyFact(const v1::Event& fact, const FoldContext& context, v1::Return* state);
 
 // Units of a line that are due for a refund and neither refunded nor exchanged: inspected (accepted
-// + damaged) if any were inspected, else received, else (returnless) approved; at most the approved
+// + damaged) if any were inspected, else received, else (returnless, or lost at the seller's risk)
+// approved; at most the approved
 // ones (surplus is a finding, not money); less refunded and exchanged, at least 0.
 int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item);
 // Whether the return waits for nothing any more as far as goods and money are concerned.

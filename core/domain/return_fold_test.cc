@@ -77,16 +77,16 @@ TEST_F(ReturnFold, WalksTheHappyPath) {
   EXPECT_EQ(Deadline(state, v1::Deadline::KIND_RETURN_BY)->state(), v1::Deadline::STATE_MET);
   EXPECT_EQ(Deadline(state, v1::Deadline::KIND_RECEIPT)->state(), v1::Deadline::STATE_MET);
   EXPECT_EQ(Deadline(state, v1::Deadline::KIND_REFUND)->state(), v1::Deadline::STATE_MET);
-  const v1::Deadline* close = NextForClock(state);
-  ASSERT_NE(close, nullptr);
-  EXPECT_EQ(close->kind(), v1::Deadline::KIND_AUTO_CLOSE);
-  EXPECT_EQ(calendar::FromProto(close->due_at()), At("2026-04-06T13:00:00Z"));
+  const std::optional<ClockWork> close = NextForClock(state);
+  ASSERT_TRUE(close);
+  EXPECT_EQ(close->deadline->kind(), v1::Deadline::KIND_AUTO_CLOSE);
+  EXPECT_EQ(close->at, At("2026-04-06T13:00:00Z"));
   EXPECT_EQ(NextForPerson(state), nullptr);
 
   std::vector<v1::Event> closed = all;
   closed.push_back(f_.Closed("2026-04-06T13:00:01Z"));
   EXPECT_EQ(Of(closed).status(), v1::Return::STATUS_CLOSED);
-  EXPECT_EQ(NextForClock(Of(closed)), nullptr);
+  EXPECT_FALSE(NextForClock(Of(closed)));
 }
 
 TEST_F(ReturnFold, EveryOrderOfTheSixFactsOfN02GivesTheSameReturn) {
@@ -137,7 +137,7 @@ TEST_F(ReturnFold, PartialReceiptIsClosedShortAndALateUnitOpensItAgain) {
   EXPECT_FALSE(NothingOwed(state));
   EXPECT_EQ(UnitsDue(state, state.items(0)), 1);
   EXPECT_EQ(state.items(0).quantity_missing(), 0);
-  EXPECT_EQ(NextForClock(state), nullptr);
+  EXPECT_FALSE(NextForClock(state));
 }
 
 TEST_F(ReturnFold, KeepsContradictionsAsFindings) {
@@ -189,10 +189,10 @@ TEST_F(ReturnFold, ReturnlessApprovalResolvesAndWaitsForTheRefund) {
                                   f_.Approved("2026-03-02T12:00:00Z", v1::RETURN_METHOD_NONE)};
   EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_RESOLVED);
   EXPECT_FALSE(NothingOwed(Of(facts)));
-  EXPECT_EQ(NextForClock(Of(facts)), nullptr);
+  EXPECT_FALSE(NextForClock(Of(facts)));
   facts.push_back(f_.Refunded("2026-03-03T00:00:00Z", 1, 3246, "p1"));
   EXPECT_TRUE(NothingOwed(Of(facts)));
-  EXPECT_NE(NextForClock(Of(facts)), nullptr);
+  EXPECT_TRUE(NextForClock(Of(facts)));
 }
 
 TEST_F(ReturnFold, AnotherItemLeavesTheDecisionToAPerson) {
@@ -237,6 +237,99 @@ TEST_F(ReturnFold, ExpiresAndALateScanOpensItAgain) {
   EXPECT_FALSE(state.late());
 }
 
+TEST_F(ReturnFold, BuyerIsRemindedUntilTheParcelMoves) {
+  v1::Event alert = f_.New("2026-03-25T12:00:00Z", v1::ROLE_CLOCK);
+  alert.mutable_deadline_alerted()->set_kind(v1::Deadline::KIND_RETURN_BY);
+  alert.mutable_deadline_alerted()->set_alert(v1::Deadline::ALERT_NEAR);
+  *alert.mutable_deadline_alerted()->mutable_due_at() =
+      calendar::ToProto(At("2026-04-01T12:00:00Z"));
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z"),
+                                  f_.Approved("2026-03-02T12:00:00Z")};
+  EXPECT_EQ(NextForClock(Of(facts))->at, At("2026-03-25T12:00:00Z"));
+  facts.push_back(alert);
+  v1::Return state = Of(facts);
+  ASSERT_NE(NextForPerson(state), nullptr);
+  EXPECT_EQ(NextForPerson(state)->kind(), v1::Deadline::KIND_BUYER_REMINDER);
+  EXPECT_EQ(calendar::FromProto(NextForPerson(state)->due_at()), At("2026-04-01T12:00:00Z"));
+  EXPECT_EQ(Deadline(state, v1::Deadline::KIND_RETURN_BY)->alert(), v1::Deadline::ALERT_NEAR);
+  EXPECT_EQ(NextForClock(state)->at, At("2026-04-01T12:00:00Z")) << "it is called once";
+
+  std::vector<v1::Event> reminded = facts;
+  reminded.push_back(f_.New("2026-03-26T08:00:00Z"));
+  reminded.back().mutable_buyer_reminded();
+  EXPECT_EQ(Deadline(Of(reminded), v1::Deadline::KIND_BUYER_REMINDER)->state(),
+            v1::Deadline::STATE_MET);
+  std::vector<v1::Event> moved = facts;
+  moved.push_back(f_.Scanned("2026-03-26T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT));
+  EXPECT_EQ(Deadline(Of(moved), v1::Deadline::KIND_BUYER_REMINDER)->state(),
+            v1::Deadline::STATE_CANCELLED);
+  // A scan from before, told later: nobody had to be reminded.
+  std::vector<v1::Event> told_late = facts;
+  told_late.push_back(f_.Scanned("2026-03-20T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT));
+  EXPECT_EQ(Deadline(Of(told_late), v1::Deadline::KIND_BUYER_REMINDER), nullptr);
+}
+
+TEST_F(ReturnFold, ParcelThatNobodySawForThreeWeeksIsLostUnlessAScanTurnsUp) {
+  v1::Event lost = f_.New("2026-03-28T08:00:00Z", v1::ROLE_CLOCK);
+  lost.mutable_return_parcel_lost();
+  std::vector<v1::Event> facts = {
+      f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),
+      f_.Labelled("2026-03-02T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 610),
+      f_.Scanned("2026-03-07T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT)};
+  EXPECT_EQ(NextForClock(Of(facts))->at, At("2026-03-28T08:00:00Z"));
+  EXPECT_EQ(NextForClock(Of(facts))->deadline->kind(), v1::Deadline::KIND_PARCEL_SCAN);
+  facts.push_back(lost);
+  v1::Return state = Of(facts);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_LOST);
+  ASSERT_EQ(state.findings_size(), 1);
+  EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_PARCEL_LOST);
+  // The label was not the buyer's, so the loss is not theirs.
+  EXPECT_EQ(UnitsDue(state, state.items(0)), 1);
+  EXPECT_EQ(NextForPerson(state)->kind(), v1::Deadline::KIND_REFUND);
+  std::vector<v1::Event> paid = facts;
+  paid.push_back(f_.Refunded("2026-03-29T13:00:00Z", 1, 3894, "p1"));
+  EXPECT_EQ(Of(paid).status(), v1::Return::STATUS_RESOLVED);
+
+  std::vector<v1::Event> seen = facts;
+  seen.push_back(f_.Scanned("2026-03-20T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT));
+  state = Of(seen);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_IN_TRANSIT);
+  EXPECT_TRUE(state.findings().empty());
+  EXPECT_EQ(NextForClock(state)->at, At("2026-04-10T08:00:00Z"));
+
+  // A buyer who pays for the label bears its risk.
+  std::vector<v1::Event> own = facts;
+  own[2].mutable_return_label_recorded()->mutable_label()->set_paid_by(
+      v1::ReturnLabel::PAYER_BUYER);
+  state = Of(own);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_LOST);
+  EXPECT_EQ(UnitsDue(state, state.items(0)), 0);
+  EXPECT_EQ(NextForPerson(state), nullptr);
+}
+
+TEST_F(ReturnFold, LabelThatIsNotUsedInItsTimeMakesRoomForAnother) {
+  v1::Event label = f_.Labelled("2026-03-02T12:05:00Z", v1::ReturnLabel::STATE_ISSUED, 610);
+  *label.mutable_return_label_recorded()->mutable_label()->mutable_expires_at() =
+      calendar::ToProto(At("2026-03-16T00:00:00Z"));
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z"),
+                                  f_.Approved("2026-03-02T12:00:00Z"), label};
+  EXPECT_EQ(NextForClock(Of(facts))->at, At("2026-03-16T00:00:00Z"));
+  EXPECT_EQ(NextForClock(Of(facts))->deadline->kind(), v1::Deadline::KIND_LABEL_EXPIRY);
+  std::vector<v1::Event> used = facts;
+  used.push_back(f_.Scanned("2026-03-07T08:00:00Z", v1::TrackingEvent::MILESTONE_IN_TRANSIT));
+  EXPECT_EQ(Deadline(Of(used), v1::Deadline::KIND_LABEL_EXPIRY)->state(),
+            v1::Deadline::STATE_CANCELLED);
+  v1::Event expired = label;
+  *expired.mutable_occurred_at() = calendar::ToProto(At("2026-03-16T00:00:00Z"));
+  expired.mutable_return_label_recorded()->mutable_label()->set_state(
+      v1::ReturnLabel::STATE_EXPIRED);
+  facts.push_back(expired);
+  const v1::Return state = Of(facts);
+  EXPECT_EQ(state.labels(0).state(), v1::ReturnLabel::STATE_EXPIRED);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_APPROVED);
+  EXPECT_NE(NextForClock(state)->deadline->kind(), v1::Deadline::KIND_LABEL_EXPIRY);
+}
+
 TEST_F(ReturnFold, ReopensARejectedReturnWithANewClock) {
   v1::Event rejected = f_.New("2026-03-02T10:00:00Z");
   rejected.mutable_return_rejected()->set_reason_code("OUT_OF_WINDOW");
@@ -255,7 +348,7 @@ TEST_F(ReturnFold, CancelsUnlessSomethingMoved) {
                                   f_.Approved("2026-03-02T12:00:00Z"), cancelled};
   EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_CANCELLED);
   EXPECT_EQ(NextForPerson(Of(facts)), nullptr);
-  EXPECT_EQ(NextForClock(Of(facts)), nullptr);
+  EXPECT_FALSE(NextForClock(Of(facts)));
   facts.push_back(f_.Received("2026-03-07T12:00:00Z", 1, "r1"));
   EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_RECEIVED);
   EXPECT_TRUE(Has(Of(facts), v1::Finding::KIND_CONTRADICTION));
@@ -287,7 +380,7 @@ TEST_F(ReturnFold, OfAnFbaReturnMirrorsTheMarketplace) {
   EXPECT_TRUE(Has(state, v1::Finding::KIND_PLATFORM_OWES));
   EXPECT_EQ(state.decision().actor().role(), v1::ROLE_PLATFORM);
   EXPECT_EQ(NextForPerson(state), nullptr);
-  EXPECT_EQ(NextForClock(state), nullptr);
+  EXPECT_FALSE(NextForClock(state));
 }
 
 TEST_F(ReturnFold, KnowsWhenASnapshotsDecisionWasMade) {
@@ -411,7 +504,7 @@ TEST_F(ReturnFold, BooksLabelHandlingAndAdminFee) {
   EXPECT_EQ(state.ledger(0).amount().minor_units(), -610);
   EXPECT_EQ(state.ledger(1).kind(), v1::LedgerEntry::KIND_LABEL_HANDLING);
   EXPECT_EQ(state.ledger(1).amount().minor_units(), -599);
-  EXPECT_EQ(state.ledger(1).formula(), "label_handling@seed");
+  EXPECT_EQ(state.ledger(1).formula(), "label_handling@seed.1");
   // 15 % of 29.99 + 5.99 is 5.40; a fifth of it.
   EXPECT_EQ(state.ledger(2).kind(), v1::LedgerEntry::KIND_ADMIN_FEE);
   EXPECT_EQ(state.ledger(2).amount().minor_units(), -108);

@@ -428,6 +428,19 @@ absl::StatusOr<v1::ReturnRejected> CheckReject(const v1::Return& state, v1::Role
   return fact;
 }
 
+absl::Status CheckRequestInfo(const v1::Return& state, std::string_view text) {
+  if (state.platform_managed()) return PlatformManaged();
+  if (absl::Status s = CheckReason(text, "text", kMaxText); !s.ok()) return s;
+  if (state.status() == v1::Return::STATUS_REQUESTED) return absl::OkStatus();
+  return InvalidState(state, "only about one that is REQUESTED can the buyer be asked for more");
+}
+
+absl::Status CheckRemindBuyer(const v1::Return& state) {
+  if (state.platform_managed()) return PlatformManaged();
+  if (state.status() == v1::Return::STATUS_APPROVED) return absl::OkStatus();
+  return InvalidState(state, "only the buyer of one that is APPROVED has goods to send");
+}
+
 absl::Status CheckCancel(const v1::Return& state) {
   switch (state.status()) {
     case v1::Return::STATUS_REQUESTED:

@@ -48,6 +48,11 @@ absl::StatusOr<v1::ReturnApproved> CheckApproveReturnless(
     const v1::Return& state, const Deciding& deciding, const v1::ApproveReturnlessRequest& request);
 absl::StatusOr<v1::ReturnRejected> CheckReject(const v1::Return& state, v1::Role role,
                                                const v1::RejectReturnRequest& request);
+// FAILED_PRECONDITION `INVALID_STATE`, `PLATFORM_MANAGED`; INVALID_ARGUMENT `REASON_REQUIRED`,
+// `TOO_LONG`.
+absl::Status CheckRequestInfo(const v1::Return& state, std::string_view text);
+// FAILED_PRECONDITION `INVALID_STATE`, `PLATFORM_MANAGED`.
+absl::Status CheckRemindBuyer(const v1::Return& state);
 absl::Status CheckCancel(const v1::Return& state);
 absl::Status CheckReopen(const v1::Return& state, std::string_view reason);
 // Answers the label to record: ISSUED with the caller's number, or REQUESTED without one.

@@ -110,6 +110,13 @@ bool IsLive(v1::ReturnLabel::State state) {
          state != v1::ReturnLabel::STATE_EXPIRED;
 }
 
+bool LostAtSellersRisk(const v1::Return& state) {
+  for (auto label = state.labels().rbegin(); label != state.labels().rend(); ++label) {
+    if (IsLive(label->state())) return label->paid_by() != v1::ReturnLabel::PAYER_BUYER;
+  }
+  return state.return_method() == v1::RETURN_METHOD_PREPAID;
+}
+
 bool IsWrong(v1::Condition condition) {
   return condition == v1::CONDITION_WRONG_ITEM || condition == v1::CONDITION_EMPTY_BOX;
 }

@@ -40,6 +40,9 @@ int64_t UnitsInOtherReturns(std::span<const v1::Return> returns_of_order, std::s
 bool IsApproved(const v1::Return& state);
 // Whether a label may still be used, or was.
 bool IsLive(v1::ReturnLabel::State state);
+// Whether a parcel that does not arrive is the seller's loss towards the buyer: it travels, or was
+// to travel, under a label that the buyer does not pay for.
+bool LostAtSellersRisk(const v1::Return& state);
 // Whether units in this condition are not what was sold.
 bool IsWrong(v1::Condition condition);
 

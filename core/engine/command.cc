@@ -51,7 +51,7 @@ void Command::Recount(std::string_view channel_id, const std::vector<metrics::Co
                       const std::vector<metrics::Contribution>& after) {
   if (before == after) return;
   const auto add = [&](const metrics::Contribution& c, int64_t sign) {
-    store.AddCounter(seller, {std::string(channel_id), c.fulfillment, c.counter, c.day},
+    store.AddCounter(seller, {std::string(channel_id), c.fulfillment, c.counter, c.day, c.category},
                      sign * c.amount);
   };
   for (const auto& c : before) add(c, -1);

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "aftersales/plugin/v1/marketplace.pb.h"
+#include "aftersales/v1/audit_service.pb.h"
 #include "aftersales/v1/channel_service.pb.h"
 #include "aftersales/v1/cost_service.pb.h"
 #include "aftersales/v1/exchange_service.pb.h"
@@ -33,12 +34,18 @@ absl::StatusOr<Change> StoreAccountHealth(Command& c, const ChannelInfo& channel
                                           const plugin::v1::AccountHealth& health);
 
 // cost_commands.cc
+// Of a return, or of a refund that belongs to none.
 absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::string_view seller,
                                                  std::string_view return_name, absl::Time now);
 absl::StatusOr<v1::Return> RecordCost(Command& c, const v1::RecordCostRequest& request);
 
 // fact_commands.cc: leaves a finding on a return or refund, if there is such a one.
 absl::Status RecordViolation(Command& c, const Violation& violation);
+
+// verify.cc: folds every return, refund and exchange of a seller anew, adds up every payout, and
+// names those whose stored state does not follow from it.
+void VerifyStates(store::Reader& reader, std::string_view seller,
+                  v1::VerifyAuditResponse* response);
 
 // policy_commands.cc
 absl::StatusOr<v1::PolicyVersion> ProposePolicy(Command& c,
@@ -59,8 +66,10 @@ absl::StatusOr<Change> StoreReportedOrder(Command& c, const ChannelInfo& channel
 // shipment_commands.cc
 // `shipment.verdict` must be filled in by the caller: judging calls plugins, which a transaction
 // must not wait for.
+// `replaces` names the same parcel under a number that was wrong, if it is one.
 absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& shipment,
-                                           std::string_view etag, Change* change);
+                                           std::string_view etag, Change* change,
+                                           std::string_view replaces = {});
 // Parcels may be stored before their order, as if the seller had shipped it. Puts them right once
 // the order says who did: their order, and the metrics that they count in. To be called after an
 // order was stored; `before` is null for a new one.
@@ -78,6 +87,13 @@ absl::StatusOr<v1::Return> ApproveReturn(Command& c, const v1::ApproveReturnRequ
 absl::StatusOr<v1::Return> ApproveReturnless(Command& c,
                                              const v1::ApproveReturnlessRequest& request);
 absl::StatusOr<v1::Return> RejectReturn(Command& c, const v1::RejectReturnRequest& request);
+absl::StatusOr<v1::Return> RequestInfo(Command& c, const v1::RequestInfoRequest& request);
+absl::StatusOr<v1::Return> RecordBuyerReminder(Command& c,
+                                               const v1::RecordBuyerReminderRequest& request);
+absl::StatusOr<v1::BatchApproveReturnsResponse> BatchApproveReturns(
+    Command& c, const v1::BatchApproveReturnsRequest& request);
+absl::StatusOr<v1::BatchCloseReturnsResponse> BatchCloseReturns(
+    Command& c, const v1::BatchCloseReturnsRequest& request);
 absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnRequest& request);
 absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnRequest& request);
 absl::StatusOr<v1::Return> IssueReturnLabel(Command& c, const v1::IssueReturnLabelRequest& request);
@@ -93,7 +109,7 @@ absl::StatusOr<Change> StoreReportedReturn(Command& c, const ChannelInfo& channe
 // What tells one decision on a return from another: the premise of the effect that repeats it at
 // the marketplace.
 std::string PremiseOf(const v1::Decision& decision);
-// What the clock does on a return whose clock deadline has come.
+// What the clock does on a return of which an alert or an end has come.
 absl::Status RunClockOnReturn(Command& c, std::string_view id);
 
 // refund_commands.cc

@@ -53,10 +53,55 @@ std::optional<int64_t> ReferralCredit(const v1::Order& order, std::span<const v1
   return credit;
 }
 
+int64_t AddLines(const google::protobuf::RepeatedPtrField<v1::LedgerEntry>& ledger,
+                 v1::CostExplanation* explanation) {
+  int64_t cost = 0;
+  for (const v1::LedgerEntry& entry : ledger) {
+    cost -= entry.amount().minor_units();
+    v1::CostExplanation::Line* line = explanation->add_lines();
+    *line->mutable_entry() = entry;
+    line->set_formula_text(std::string(FormulaText(entry.formula())));
+  }
+  return cost;
+}
+
+// `paid` are the refunds that it is about.
+void AddSums(int64_t cost, std::span<const v1::Refund> paid, const v1::Order* order,
+             const std::string& currency, v1::CostExplanation* explanation) {
+  int64_t refunded = 0;
+  for (const v1::Refund& refund : paid) {
+    refunded += (refund.has_paid_amount() ? refund.paid_amount() : refund.total()).minor_units();
+  }
+  *explanation->mutable_cost_excluding_refund() = money::Make(cost, currency);
+  *explanation->mutable_refunded() = money::Make(refunded, currency);
+  const std::optional<int64_t> credit =
+      order == nullptr ? std::nullopt : ReferralCredit(*order, paid);
+  if (credit) *explanation->mutable_referral_credit() = money::Make(*credit, currency);
+  *explanation->mutable_total() = money::Make(cost + refunded - credit.value_or(0), currency);
+}
+
+absl::StatusOr<v1::CostExplanation> ExplainRefundCosts(store::Reader& store,
+                                                       std::string_view seller,
+                                                       std::string_view refund_name) {
+  const auto record = store.FindRefund(seller, names::Split(refund_name).id);
+  if (!record) return NotFound(refund_name);
+  const v1::Refund& refund = record->state();
+  const auto order = store.FindOrder(seller, names::Split(refund.order()).id);
+  std::vector<v1::Refund> paid;
+  if (IsPaid(refund.status())) paid.push_back(refund);
+  v1::CostExplanation explanation;
+  const int64_t cost = AddLines(refund.ledger(), &explanation);
+  AddSums(cost, paid, order ? &*order : nullptr, refund.total().currency_code(), &explanation);
+  return explanation;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::string_view seller,
                                                  std::string_view return_name, absl::Time now) {
+  if (names::Split(return_name).collection == "refunds") {
+    return ExplainRefundCosts(store, seller, return_name);
+  }
   const auto record = store.FindReturn(seller, names::Split(return_name).id);
   if (!record) return NotFound(return_name);
   ChannelCache channels;
@@ -76,22 +121,8 @@ absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::stri
   const std::string& currency = channel->channel.currency_code();
 
   v1::CostExplanation explanation;
-  int64_t cost = 0;
-  for (const v1::LedgerEntry& entry : state.ledger()) {
-    cost -= entry.amount().minor_units();
-    v1::CostExplanation::Line* line = explanation.add_lines();
-    *line->mutable_entry() = entry;
-    line->set_formula_text(std::string(FormulaText(entry.formula())));
-  }
-  int64_t refunded = 0;
-  for (const v1::Refund& refund : paid) {
-    refunded += (refund.has_paid_amount() ? refund.paid_amount() : refund.total()).minor_units();
-  }
-  *explanation.mutable_cost_excluding_refund() = money::Make(cost, currency);
-  *explanation.mutable_refunded() = money::Make(refunded, currency);
-  const std::optional<int64_t> credit = order ? ReferralCredit(*order, paid) : std::nullopt;
-  if (credit) *explanation.mutable_referral_credit() = money::Make(*credit, currency);
-  *explanation.mutable_total() = money::Make(cost + refunded - credit.value_or(0), currency);
+  const int64_t cost = AddLines(state.ledger(), &explanation);
+  AddSums(cost, paid, order ? &*order : nullptr, currency, &explanation);
   if (state.return_method() == v1::RETURN_METHOD_NONE) {
     const v1::ReturnOptions::Returnless kept =
         ReturnlessOption(state, {channel->channel,

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "core/domain/calendar.h"
 #include "core/domain/metrics.h"
 #include "core/domain/policy.h"
@@ -17,11 +19,12 @@ absl::CivilDay Today(const ChannelInfo& channel, v1::Metric::Kind kind, absl::Ti
 }
 
 v1::Ratio Value(store::Reader& store, std::string_view seller, const ChannelInfo& channel,
-                v1::Fulfillment fulfillment, const MetricWindow& window, absl::Time now) {
+                v1::Fulfillment fulfillment, const MetricWindow& window, absl::Time now,
+                std::string_view category) {
   const int32_t first = calendar::DayNumber(window.first);
   const int32_t last = calendar::DayNumber(window.last);
   const auto sum = [&](Counter counter, int32_t from, int32_t to) {
-    return store.SumCounter(seller, channel.id, fulfillment, counter, from, to);
+    return store.SumCounter(seller, channel.id, fulfillment, counter, from, to, category);
   };
   v1::Ratio value;
   switch (window.policy->kind()) {
@@ -59,6 +62,30 @@ v1::Ratio Value(store::Reader& store, std::string_view seller, const ChannelInfo
 
 bool SellerFulfilledOnly(v1::Metric::Kind kind) { return kind != v1::Metric::KIND_ODR; }
 
+// All of it that follows from its value.
+void Judge(const v1::Ratio& value, v1::Metric* metric) {
+  *metric->mutable_value() = value;
+  metric->set_status(metrics::StatusOf(value, metric->threshold()));
+  metric->set_percent(metrics::Percent(value));
+  metric->set_headroom(metrics::Headroom(value, metric->threshold()));
+}
+
+v1::Metric Figure(store::Reader& store, std::string_view seller, const ChannelInfo& channel,
+                  v1::Fulfillment fulfillment, const MetricWindow& window, absl::Time now,
+                  std::string_view category) {
+  v1::Metric metric;
+  metric.set_channel(channel.channel.name());
+  metric.set_fulfillment(fulfillment);
+  metric.set_kind(window.policy->kind());
+  metric.set_window_start(calendar::DateText(window.first));
+  metric.set_window_end(calendar::DateText(window.last));
+  *metric.mutable_threshold() = window.policy->threshold();
+  metric.set_source(v1::Metric::SOURCE_COMPUTED);
+  metric.set_category(std::string(category));
+  Judge(Value(store, seller, channel, fulfillment, window, now, category), &metric);
+  return metric;
+}
+
 }  // namespace
 
 MetricWindow WindowOf(const ChannelInfo& channel, v1::Metric::Kind kind, int window_days,
@@ -89,20 +116,14 @@ v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl:
       for (const v1::MetricPolicy& policy : channel.policies.At(now).metrics()) {
         if (fulfillment == v1::FULFILLMENT_AFN && SellerFulfilledOnly(policy.kind())) continue;
         const MetricWindow window = WindowOf(channel, policy.kind(), policy.window_days(), now);
-        v1::Metric metric;
-        metric.set_channel(listed.name());
-        metric.set_fulfillment(fulfillment);
-        metric.set_kind(policy.kind());
-        metric.set_window_start(calendar::DateText(window.first));
-        metric.set_window_end(calendar::DateText(window.last));
-        *metric.mutable_value() = Value(store, seller, channel, fulfillment, window, now);
-        *metric.mutable_threshold() = policy.threshold();
-        metric.set_status(metrics::StatusOf(metric.value(), policy.threshold()));
-        metric.set_percent(metrics::Percent(metric.value()));
-        metric.set_source(v1::Metric::SOURCE_COMPUTED);
-        metric.set_headroom(metrics::Headroom(metric.value(), policy.threshold()));
-        any = any || metric.value().denominator() > 0;
-        figures.push_back(std::move(metric));
+        figures.push_back(Figure(store, seller, channel, fulfillment, window, now, ""));
+        any = any || figures.back().value().denominator() > 0;
+        if (policy.kind() != v1::Metric::KIND_VTR) continue;
+        for (const std::string& category : store.CounterCategories(
+                 seller, channel.id, fulfillment, Counter::kParcels,
+                 calendar::DayNumber(window.first), calendar::DayNumber(window.last))) {
+          figures.push_back(Figure(store, seller, channel, fulfillment, window, now, category));
+        }
       }
       for (const v1::Metric& reported : listed.reported_metrics()) {
         if (reported.fulfillment() != fulfillment) continue;
@@ -115,6 +136,51 @@ v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl:
     }
   }
   return dashboard;
+}
+
+void RecordMetricChanges(Command& c, const ChannelInfo& channel, std::string_view cause,
+                         const std::vector<metrics::Contribution>& before,
+                         const std::vector<metrics::Contribution>& after, bool correction) {
+  if (before == after) return;
+  std::set<std::string> categories;
+  for (const auto& counted : before) categories.insert(counted.category);
+  for (const auto& counted : after) categories.insert(counted.category);
+  for (const v1::MetricPolicy& policy : channel.policies.At(c.now).metrics()) {
+    if (policy.kind() != v1::Metric::KIND_VTR) continue;
+    const MetricWindow window = WindowOf(channel, policy.kind(), policy.window_days(), c.now);
+    const auto part = [&](const std::vector<metrics::Contribution>& contributions, Counter counter,
+                          const std::string& category) {
+      int64_t sum = 0;
+      for (const metrics::Contribution& counted : contributions) {
+        if (counted.counter == counter && counted.category == category &&
+            counted.day >= calendar::DayNumber(window.first) &&
+            counted.day <= calendar::DayNumber(window.last)) {
+          sum += counted.amount;
+        }
+      }
+      return sum;
+    };
+    for (const std::string& category : categories) {
+      const int64_t valid = part(after, Counter::kValidParcels, category) -
+                            part(before, Counter::kValidParcels, category);
+      const int64_t parcels =
+          part(after, Counter::kParcels, category) - part(before, Counter::kParcels, category);
+      if (valid == 0 && parcels == 0) continue;
+      v1::Event event = c.NewEvent(channel.channel.name(), channel.channel.name());
+      v1::MetricChange* change = event.mutable_metric_changed()->mutable_change();
+      *change->mutable_after() =
+          Figure(c.store, c.seller, channel, v1::FULFILLMENT_MFN, window, c.now, category);
+      *change->mutable_before() = change->after();
+      v1::Ratio value = change->after().value();
+      value.set_numerator(value.numerator() - valid);
+      value.set_denominator(value.denominator() - parcels);
+      Judge(value, change->mutable_before());
+      if (!correction && change->before().status() == change->after().status()) continue;
+      change->set_cause(std::string(cause));
+      *change->mutable_change_time() = calendar::ToProto(c.now);
+      c.store.AppendEvent(c.seller, &event);
+    }
+  }
 }
 
 }  // namespace aftersales::engine

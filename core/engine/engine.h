@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "aftersales/v1/metrics_service.pb.h"
+#include "core/domain/roles.h"
 #include "core/engine/clock.h"
 #include "core/engine/command.h"
 #include "core/engine/delivery.h"
@@ -50,6 +51,10 @@ class Engine {
            const Request& request,
            std::function<absl::StatusOr<Response>(Command&, const Request&)> command,
            std::function<void(absl::StatusOr<Response>, bool replayed)> done) {
+    if (absl::Status s = CheckRole(method, actor.role()); !s.ok()) {
+      done(s, false);
+      return;
+    }
     std::string request_id;
     bool validate_only = false;
     if constexpr (requires { request.request_id(); }) request_id = request.request_id();
@@ -148,6 +153,12 @@ std::vector<v1::TrackingVerdict> JudgeTracking(plugins::PluginRegistry& plugins,
 
 // All figures of a seller at one time.
 v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl::Time now);
+// Keeps what the valid tracking rates of a channel were before and after a parcel changed: where
+// one crossed its threshold, and where the change put a wrong number right. To be called after the
+// counters were; the rates are those of all parcels and of their categories.
+void RecordMetricChanges(Command& c, const ChannelInfo& channel, std::string_view cause,
+                         const std::vector<metrics::Contribution>& before,
+                         const std::vector<metrics::Contribution>& after, bool correction);
 // Window of a metric of a channel at one time, by its policy. Null policy when there is none.
 struct MetricWindow {
   const v1::MetricPolicy* policy = nullptr;

@@ -17,6 +17,7 @@ bool TakesFromOutside(v1::Event::BodyCase body) {
     case v1::Event::kUnitsInspected:
     case v1::Event::kReturnRefunded:
     case v1::Event::kReturnClosedShort:
+    case v1::Event::kBuyerReminded:
       return true;
     default:
       return false;

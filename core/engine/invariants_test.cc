@@ -121,5 +121,25 @@ TEST_F(InvariantsTest, EveryChangeOfAReturnIsChecked) {
   EXPECT_EQ(Stored().items(0).quantity_refunded(), 0);
 }
 
+// Every test runs in a build that folds anew at each change.
+TEST_F(InvariantsTest, StateThatDoesNotFollowFromItsFactsIsNotStored) {
+  const absl::Status broken = Run([&](Command& c) {
+    auto editor = ReturnEditor::Open(c, name_);
+    if (!editor.ok()) return editor.status();
+    v1::Event fact = editor->NewFact();
+    const_cast<v1::Return&>(editor->state()).mutable_items(0)->set_quantity_requested(2);
+    fact.mutable_return_info_requested()->set_text("a photo");
+    editor->Add(std::move(fact));
+    editor->Save();
+    return absl::OkStatus();
+  });
+#ifdef NDEBUG
+  GTEST_SKIP() << "left to VerifyAudit in this build";
+#endif
+  EXPECT_EQ(ReasonOf(broken), "INVARIANT_BROKEN");
+  EXPECT_THAT(std::string(broken.message()), testing::HasSubstr("state_follows_from_facts"));
+  EXPECT_EQ(Stored().items(0).quantity_requested(), 1);
+}
+
 }  // namespace
 }  // namespace aftersales::engine

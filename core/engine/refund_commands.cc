@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/domain/calendar.h"
+#include "core/domain/costs.h"
 #include "core/domain/deadlines.h"
 #include "core/domain/exchange_units.h"
 #include "core/domain/money.h"
@@ -112,11 +113,26 @@ absl::Status CheckPaidByPlatform(const Basis& basis, const v1::RefundQuote& quot
   return absl::OkStatus();
 }
 
+// What the payment of a refund costs that belongs to no return; a return books its own.
+absl::Status BookCosts(Command& c, const v1::Refund& state, v1::Event* fact) {
+  if (!fact->has_refund_succeeded() || !state.return_name().empty()) return absl::OkStatus();
+  const auto order = c.store.FindOrder(c.seller, names::Split(state.order()).id);
+  if (!order) return absl::OkStatus();
+  auto channel = c.Channel(state.channel());
+  if (!channel.ok()) return channel.status();
+  for (v1::LedgerEntry& entry : CostsOfRefund(
+           *order, state, (*channel)->policies.At(calendar::FromProto(fact->occurred_at())))) {
+    *fact->mutable_refund_succeeded()->add_ledger() = std::move(entry);
+  }
+  return absl::OkStatus();
+}
+
 // The refund's row, its event and the return's units, for one fact on a refund.
 absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Event fact,
                                   bool created) {
   v1::Refund* state = record.mutable_state();
   const v1::Refund::Status before = state->status();
+  if (absl::Status s = BookCosts(c, *state, &fact); !s.ok()) return s;
   ApplyRefundFact(fact, state);
   fact.set_subject(state->name());
   fact.set_channel(state->channel());
@@ -194,14 +210,45 @@ absl::StatusOr<store::RefundRecord> Open(Command& c, const Request& request) {
   return *std::move(record);
 }
 
+// Whether the caller changed what the policy gives: put something on top or took something off, or
+// said something else about the units than their return knows.
+bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::RefundQuote& quote) {
+  v1::RefundSpec plain = spec;
+  plain.clear_goodwill();
+  plain.clear_label_fee();
+  plain.clear_deduction();
+  if (basis.return_state) {
+    plain.clear_late();
+    for (v1::RefundItem& item : *plain.mutable_items()) {
+      item.clear_condition();
+      item.clear_reason();
+    }
+  }
+  if (plain.SerializeAsString() == spec.SerializeAsString()) return false;
+  const auto due = QuoteFor(basis, plain);
+  return !due.ok() || due->total().minor_units() != quote.total().minor_units();
+}
+
+// Whether a refund takes somebody else's approval, and why.
+enum class Approval { kNone, kLimit, kDeviation };
+Approval ApprovalOf(const Basis& basis, v1::Role role, const v1::Money& total, bool deviates) {
+  if (!WithinLimit(*basis.today, role, total)) return Approval::kLimit;
+  const bool bound = role == v1::ROLE_OPERATOR || role == v1::ROLE_RULE;
+  return bound && deviates ? Approval::kDeviation : Approval::kNone;
+}
+
 // Why a refund is paid as it is: what it was computed from, and by which rules.
-void ExplainRefund(const Basis& basis, const v1::RefundQuote& quote, bool alone, v1::Event* fact) {
-  Explain why(fact, alone ? "APPROVED" : "PENDING_APPROVAL",
-              alone
-                  ? Cat("A refund of ", FormatMoney(quote.total()), " is due and within the limit.")
-                  : Cat("A refund of ", FormatMoney(quote.total()),
-                        " is more than the asker may pay alone, so somebody else has to approve "
-                        "it."));
+void ExplainRefund(const Basis& basis, const v1::RefundQuote& quote, Approval approval,
+                   v1::Event* fact) {
+  const std::string amount = Cat("A refund of ", FormatMoney(quote.total()));
+  Explain why(
+      fact, approval == Approval::kNone ? "APPROVED" : "PENDING_APPROVAL",
+      approval == Approval::kNone ? Cat(amount, " is due and within the limit.")
+      : approval == Approval::kLimit
+          ? Cat(amount,
+                " is more than the asker may pay alone, so somebody else has to approve it.")
+          : Cat(amount,
+                " is not what the policy gives, so somebody else has to approve the difference."));
   for (const char* rule : {"refund_quote", "restocking", "refund_limits"}) {
     why.Rule(rule, basis.policy->Whole());
   }
@@ -247,12 +294,13 @@ absl::StatusOr<v1::Refund> HandOver(Command& c, const v1::Refund& refund) {
 
 // Stores a new refund: handed over at once where its caller may pay so much alone.
 absl::StatusOr<v1::Refund> Decide(Command& c, const Basis& basis, const v1::RefundQuote& quote,
-                                  const v1::Refund& refund) {
+                                  const v1::Refund& refund, bool deviates) {
   store::RefundRecord record;
   record.mutable_state()->set_name(refund.name());
   v1::Event fact = c.NewEvent(refund.name(), refund.channel());
-  const bool alone = WithinLimit(*basis.today, c.actor.role(), refund.total());
-  ExplainRefund(basis, quote, alone, &fact);
+  const Approval approval = ApprovalOf(basis, c.actor.role(), refund.total(), deviates);
+  const bool alone = approval == Approval::kNone;
+  ExplainRefund(basis, quote, approval, &fact);
   if (alone) {
     *fact.mutable_refund_approved()->mutable_refund() = refund;
   } else {
@@ -346,7 +394,7 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
   refund.set_effect_id(c.NewId("eff_"));
   *refund.mutable_requested_by() = c.actor;
   refund.set_exchange(InsteadOf(*basis, *quote));
-  return Decide(c, *basis, *quote, refund);
+  return Decide(c, *basis, *quote, refund, Deviates(*basis, spec, *quote));
 }
 
 absl::StatusOr<v1::RefundQuote> QuoteInsteadOf(store::Reader& store, const v1::Exchange& exchange,
@@ -395,7 +443,7 @@ absl::StatusOr<v1::Refund> IssueExchangeDifference(Command& c, const v1::Exchang
   refund.set_effect_id(c.NewId("eff_"));
   *refund.mutable_requested_by() = c.actor;
   refund.set_exchange(exchange.name());
-  return Decide(c, *basis, quote, refund);
+  return Decide(c, *basis, quote, refund, /*deviates=*/false);
 }
 
 absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request) {

@@ -29,6 +29,26 @@ absl::StatusOr<v1::Return> OnReturn(Command& c, const Request& request, Body bod
   return editor->Save();
 }
 
+// A batch: what is refused changes nothing, for guards come before changes.
+template <typename Response, typename Request, typename One>
+absl::StatusOr<Response> OnEach(Command& c, const Request& request, One one) {
+  if (request.requests_size() < 1 || request.requests_size() > 100) {
+    return InvalidField("requests", "BAD_BATCH", "send 1 to 100 requests");
+  }
+  Response response;
+  for (const auto& each : request.requests()) {
+    auto state = one(c, each);
+    v1::ReturnResult* result = response.add_results();
+    if (state.ok()) {
+      *result->mutable_return_resource() = *std::move(state);
+    } else {
+      result->set_reason(ReasonOf(state.status()));
+      result->set_message(std::string(state.status().message()));
+    }
+  }
+  return response;
+}
+
 Deciding Seen(const Command& c, ReturnEditor& editor) {
   return {editor.channel().channel, editor.rules(),           c.actor.role(), c.now,
           editor.order(),           editor.returns_of_order()};
@@ -68,6 +88,29 @@ void QueueDecision(Command& c, const ReturnEditor& editor) {
   effect.premise = PremiseOf(editor.state().decision());
   effect.due_at = absl::ToUnixMicros(c.now);
   c.store.PutEffect(&effect);
+}
+
+// What the policy may have the clock do with a request that was missed and is inside the policy:
+// approve it, as a rule would. Where the guards refuse it, it stays a person's.
+void ApproveMissed(Command& c, ReturnEditor& editor) {
+  const v1::Return& state = editor.state();
+  if (!editor.policy().approve_missed_requests() || !state.validity().in_policy() ||
+      state.status() != v1::Return::STATUS_REQUESTED) {
+    return;
+  }
+  Deciding deciding = Seen(c, editor);
+  deciding.role = v1::ROLE_RULE;
+  auto approved = CheckApprove(state, deciding, {});
+  if (!approved.ok()) return;
+  v1::Event fact = editor.NewFact();
+  fact.mutable_actor()->set_role(v1::ROLE_RULE);
+  fact.mutable_actor()->set_id("approve_missed_requests");
+  ExplainDecision(editor, "APPROVED", "Nobody answered the request in time, and it is in policy.",
+                  &fact)
+      .Rule("approve_missed_requests", editor.policy());
+  *fact.mutable_return_approved() = *std::move(approved);
+  editor.Add(std::move(fact));
+  QueueDecision(c, editor);
 }
 
 absl::Status TextLimit(std::string_view field, std::string_view text, size_t limit) {
@@ -191,6 +234,38 @@ absl::StatusOr<v1::Return> RejectReturn(Command& c, const v1::RejectReturnReques
     QueueDecision(c, editor);
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<v1::Return> RequestInfo(Command& c, const v1::RequestInfoRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    if (absl::Status s = CheckRequestInfo(editor.state(), request.text()); !s.ok()) return s;
+    v1::Event fact = editor.NewFact();
+    fact.mutable_return_info_requested()->set_text(request.text());
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Return> RecordBuyerReminder(Command& c,
+                                               const v1::RecordBuyerReminderRequest& request) {
+  return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
+    if (absl::Status s = TextLimit("note", request.note(), 500); !s.ok()) return s;
+    if (absl::Status s = CheckRemindBuyer(editor.state()); !s.ok()) return s;
+    v1::Event fact = editor.NewFact();
+    fact.mutable_buyer_reminded()->set_note(request.note());
+    editor.Add(std::move(fact));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::BatchApproveReturnsResponse> BatchApproveReturns(
+    Command& c, const v1::BatchApproveReturnsRequest& request) {
+  return OnEach<v1::BatchApproveReturnsResponse>(c, request, &ApproveReturn);
+}
+
+absl::StatusOr<v1::BatchCloseReturnsResponse> BatchCloseReturns(
+    Command& c, const v1::BatchCloseReturnsRequest& request) {
+  return OnEach<v1::BatchCloseReturnsResponse>(c, request, &CloseReturn);
 }
 
 absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnRequest& request) {
@@ -378,15 +453,39 @@ absl::Status RunClockOnReturn(Command& c, std::string_view id) {
   if (!record) return absl::OkStatus();
   auto editor = ReturnEditor::Edit(c, std::move(*record));
   if (!editor.ok()) return editor.status();
-  const v1::Deadline* due = NextForClock(editor->state());
-  if (due == nullptr || InTime(c.now, calendar::FromProto(due->due_at()))) return absl::OkStatus();
+  const std::optional<ClockWork> work = NextForClock(editor->state());
+  if (!work || !work->HasCome(c.now)) return absl::OkStatus();
   v1::Event fact = editor->NewFact();
   // It happened when it was due, also if the host was down then.
-  *fact.mutable_occurred_at() = due->due_at();
-  if (due->kind() == v1::Deadline::KIND_AUTO_CLOSE) {
-    fact.mutable_return_closed()->set_reason("resolved and not touched since");
-  } else {
-    fact.mutable_return_expired();
+  *fact.mutable_occurred_at() = calendar::ToProto(work->at);
+  if (work->alert) {
+    v1::DeadlineAlerted* alerted = fact.mutable_deadline_alerted();
+    alerted->set_kind(work->deadline->kind());
+    alerted->set_alert(PlannedAlert(editor->policy(), *work->deadline));
+    *alerted->mutable_due_at() = work->deadline->due_at();
+    const bool missed = alerted->alert() == v1::Deadline::ALERT_BREACHED;
+    editor->Add(std::move(fact));
+    if (missed) ApproveMissed(c, *editor);
+    editor->Save();
+    return absl::OkStatus();
+  }
+  switch (work->deadline->kind()) {
+    case v1::Deadline::KIND_AUTO_CLOSE:
+      fact.mutable_return_closed()->set_reason("resolved and not touched since");
+      break;
+    case v1::Deadline::KIND_PARCEL_SCAN:
+      fact.mutable_return_parcel_lost();
+      break;
+    case v1::Deadline::KIND_LABEL_EXPIRY:
+      for (const v1::ReturnLabel& label : editor->state().labels()) {
+        if (label.state() != v1::ReturnLabel::STATE_ISSUED) continue;
+        *fact.mutable_return_label_recorded()->mutable_label() = label;
+        fact.mutable_return_label_recorded()->mutable_label()->set_state(
+            v1::ReturnLabel::STATE_EXPIRED);
+      }
+      break;
+    default:
+      fact.mutable_return_expired();
   }
   editor->Add(std::move(fact));
   editor->Save();

@@ -9,6 +9,17 @@
 #include "core/status/refusal.h"
 
 namespace aftersales::engine {
+namespace {
+
+// Folding all facts again at each change costs about as much as the change itself, so that only
+// debug builds, and with them all tests, do it; VerifyAudit does it at any time.
+#ifdef NDEBUG
+constexpr bool kFoldAnew = false;
+#else
+constexpr bool kFoldAnew = true;
+#endif
+
+}  // namespace
 
 absl::StatusOr<ReturnEditor> ReturnEditor::Open(Command& command, std::string_view name) {
   auto id = IdIn(command, name, "returns", "name");
@@ -139,6 +150,18 @@ void ReturnEditor::FoldAll(const v1::Event* extra) {
   *record_.mutable_state() = std::move(folded);
 }
 
+// Whatever way it was brought up to date, the state is what its facts fold to.
+void ReturnEditor::CheckFold() {
+  const std::vector<v1::Event> known = command_->store.EventsBySequence(
+      command_->seller, {record_.facts().data(), static_cast<size_t>(record_.facts_size())});
+  std::vector<const v1::Event*> facts;
+  for (const v1::Event& event : known) facts.push_back(&event);
+  const std::string differs =
+      DifferenceFromFacts(state(), FoldReturn(state().name(), std::move(facts), Context(true)));
+  if (differs.empty()) return;
+  command_->violations.push_back({"state_follows_from_facts", state().name(), differs});
+}
+
 void ReturnEditor::Refold() {
   FoldAll(nullptr);
   changed_ = true;
@@ -159,6 +182,7 @@ const v1::Return& ReturnEditor::Save() {
   for (Violation& violation : CheckInvariants(*state)) {
     command_->violations.push_back(std::move(violation));
   }
+  if (kFoldAnew) CheckFold();
   created_ = changed_ = false;
   return *state;
 }

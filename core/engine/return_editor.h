@@ -51,6 +51,7 @@ class ReturnEditor {
       : command_(&command), channel_(&channel) {}
   void FindOrder();
   void FoldAll(const v1::Event* extra);
+  void CheckFold();
   absl::Time asked_at() const;
   FoldContext Context(bool with_returns);
   void AskForVoids();

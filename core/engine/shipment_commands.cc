@@ -5,6 +5,7 @@
 #include "core/domain/resource_names.h"
 #include "core/domain/tracking.h"
 #include "core/engine/commands.h"
+#include "core/engine/engine.h"
 #include "core/status/refusal.h"
 
 namespace aftersales::engine {
@@ -31,10 +32,58 @@ v1::Fulfillment FulfillmentOf(const v1::Order* order) {
   return order == nullptr ? v1::FULFILLMENT_MFN : order->fulfillment();
 }
 
+// Where the lines that a parcel carries have one category in common, it is the parcel's.
+std::string CategoryOf(const v1::Order& order, const v1::Shipment& shipment) {
+  std::string category;
+  for (const v1::OrderLine& line : order.lines()) {
+    if (!shipment.external_item_id().empty() &&
+        line.external_item_id() != shipment.external_item_id()) {
+      continue;
+    }
+    if (line.category().empty() || (!category.empty() && category != line.category())) return {};
+    category = line.category();
+  }
+  return category;
+}
+
+// The parcel whose number was wrong, and what the one with the right number takes from it.
+absl::StatusOr<v1::Shipment> Replaced(Command& c, std::string_view name, std::string_view etag,
+                                      v1::Shipment* shipment) {
+  auto id = IdIn(c, name, "shipments", "replaces");
+  if (!id.ok()) return id.status();
+  const std::optional<v1::Shipment> wrong = c.store.FindShipment(c.seller, *id);
+  if (!wrong) return NotFound(name);
+  if (absl::Status s = CheckEtag(etag, wrong->etag(), "stored"); !s.ok()) return s;
+  if (!wrong->replaced_by().empty()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "ALREADY_REPLACED",
+                  Cat("the parcel has another number already; put that one right instead: ",
+                      wrong->replaced_by()))
+        .With("replaced_by", wrong->replaced_by());
+  }
+  if (wrong->channel() != shipment->channel() ||
+      wrong->order_external_id() != shipment->order_external_id()) {
+    return InvalidField("replaces", "OTHER_PARCEL",
+                        Cat("is a parcel of order ", wrong->order_external_id(),
+                            "; name the one of this order whose number was wrong"));
+  }
+  if (NormalizeTrackingNumber(shipment->tracking_number()) ==
+      NormalizeTrackingNumber(wrong->tracking_number())) {
+    return InvalidField("shipment.tracking_number", "OTHER_PARCEL",
+                        "is the number that the parcel has; give the right one");
+  }
+  v1::Shipment right = *wrong;
+  right.clear_events();
+  right.clear_verdict();
+  right.MergeFrom(*shipment);
+  *shipment = std::move(right);
+  return *wrong;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given,
-                                           std::string_view etag, Change* change) {
+                                           std::string_view etag, Change* change,
+                                           std::string_view replaces) {
   if (given.order_external_id().empty()) {
     return InvalidField("shipment.order_external_id", "MISSING_FIELD",
                         "name the order by the channel's order id");
@@ -42,6 +91,12 @@ absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given
   auto channel = c.Channel(given.channel());
   if (!channel.ok()) return channel.status();
   v1::Shipment shipment = given;
+  std::optional<v1::Shipment> wrong;
+  if (!replaces.empty()) {
+    auto replaced = Replaced(c, replaces, etag, &shipment);
+    if (!replaced.ok()) return replaced.status();
+    wrong = *std::move(replaced);
+  }
   const std::string id = IdFor(shipment);
   if (!names::IsResourceId(id)) {
     return InvalidField("shipment.tracking_number", "TOO_LONG",
@@ -56,6 +111,17 @@ absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given
   shipment.clear_update_time();
 
   const std::optional<v1::Shipment> existing = c.store.FindShipment(c.seller, id);
+  if (existing && wrong) {
+    return Refuse(absl::StatusCode::kAlreadyExists, "SHIPMENT_EXISTS",
+                  Cat("the order has a parcel ", shipment.tracking_number(), " already"))
+        .Field("shipment.tracking_number", "the right number of the parcel that it replaces");
+  }
+  if (existing && !existing->replaced_by().empty()) {
+    // A report that still shows the wrong number.
+    *change = Change::kUnchanged;
+    auto right = c.store.FindShipment(c.seller, names::Split(existing->replaced_by()).id);
+    return right ? *std::move(right) : *existing;
+  }
   if (existing) {
     if (absl::Status s = CheckEtag(etag, existing->etag(), "stored"); !s.ok()) return s;
     // Scans add up; what the caller does not say is kept.
@@ -90,6 +156,7 @@ absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given
   std::optional<v1::Order> order =
       c.store.FindOrderByExternalId(c.seller, (*channel)->id, shipment.order_external_id());
   if (order) shipment.set_order(order->name());
+  if (order && shipment.category().empty()) shipment.set_category(CategoryOf(*order, shipment));
   if (existing && shipment.SerializeAsString() == existing->SerializeAsString()) {
     *change = Change::kUnchanged;
     return shipment;
@@ -99,14 +166,26 @@ absl::StatusOr<v1::Shipment> StoreShipment(Command& c, const v1::Shipment& given
   *shipment.mutable_update_time() = calendar::ToProto(c.now);
   if (!existing) *shipment.mutable_create_time() = shipment.update_time();
   c.store.PutShipment(shipment, fulfillment, !existing);
-  c.Recount((*channel)->id,
-            existing ? metrics::Of(*existing, fulfillment, (*channel)->zone)
-                     : std::vector<metrics::Contribution>{},
-            metrics::Of(shipment, fulfillment, (*channel)->zone));
+  std::vector<metrics::Contribution> before;
+  if (existing) before = metrics::Of(*existing, fulfillment, (*channel)->zone);
+  if (wrong) {
+    before = metrics::Of(*wrong, fulfillment, (*channel)->zone);
+    wrong->set_replaced_by(shipment.name());
+    wrong->set_etag(NextEtag(wrong->etag()));
+    *wrong->mutable_update_time() = shipment.update_time();
+    c.store.PutShipment(*wrong, fulfillment, false);
+  }
+  const std::vector<metrics::Contribution> after =
+      metrics::Of(shipment, fulfillment, (*channel)->zone);
+  c.Recount((*channel)->id, before, after);
   v1::Event event = c.NewEvent(shipment.name(), (*channel)->channel.name());
   event.mutable_shipment_recorded()->set_tracking_number(shipment.verdict().tracking_number());
   event.mutable_shipment_recorded()->set_validity(shipment.verdict().validity());
+  if (wrong) event.mutable_shipment_recorded()->set_replaces(wrong->name());
   c.store.AppendEvent(c.seller, &event);
+  if (existing || wrong) {
+    RecordMetricChanges(c, **channel, shipment.name(), before, after, wrong.has_value());
+  }
 
   if (order) {
     v1::Order updated = *order;
@@ -133,6 +212,7 @@ void AdoptShipments(Command& c, const ChannelInfo& channel, const v1::Order* bef
        c.store.ShipmentsOfOrder(c.seller, channel.id, order.external_id())) {
     const std::vector<metrics::Contribution> counted = metrics::Of(shipment, was, channel.zone);
     shipment.set_order(order.name());
+    if (shipment.category().empty()) shipment.set_category(CategoryOf(order, shipment));
     shipment.set_etag(NextEtag(shipment.etag()));
     *shipment.mutable_update_time() = calendar::ToProto(c.now);
     c.store.PutShipment(shipment, order.fulfillment(), false);

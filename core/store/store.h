@@ -100,6 +100,7 @@ struct MetricQuery {
   v1::Fulfillment fulfillment;
   v1::Metric::Kind kind;
   Cases cases;
+  std::string category;  // VTR: empty for all
   int32_t first_day, last_day;
   // RESP: the last due day of what may be answered already, and micros for what is past due.
   int32_t last_answered_day;
@@ -122,6 +123,7 @@ struct CounterKey {
   v1::Fulfillment fulfillment;
   metrics::Counter counter;
   int32_t day;
+  std::string category;  // empty: all
   auto operator<=>(const CounterKey&) const = default;
 };
 
@@ -245,6 +247,7 @@ class Reader {
 
   virtual std::optional<v1::Shipment> FindShipment(std::string_view seller,
                                                    std::string_view id) = 0;
+  // These two without parcels that were replaced by one with the right number.
   virtual std::vector<v1::Shipment> ShipmentsOfOrder(std::string_view seller,
                                                      std::string_view channel,
                                                      std::string_view order_external_id) = 0;
@@ -257,10 +260,21 @@ class Reader {
   virtual std::vector<WorkRow> ListWork(std::string_view seller, const WorkFilter& filter,
                                         const WorkPosition& after, int limit) = 0;
 
-  // Sum of a counter over days, both ends included.
+  // Sum of a counter over days, both ends included; of one category where it is given.
   virtual int64_t SumCounter(std::string_view seller, std::string_view channel,
                              v1::Fulfillment fulfillment, metrics::Counter counter,
-                             int32_t first_day, int32_t last_day) = 0;
+                             int32_t first_day, int32_t last_day,
+                             std::string_view category = {}) = 0;
+  // The categories that it has in them, by name.
+  virtual std::vector<std::string> CounterCategories(std::string_view seller,
+                                                     std::string_view channel,
+                                                     v1::Fulfillment fulfillment,
+                                                     metrics::Counter counter, int32_t first_day,
+                                                     int32_t last_day) = 0;
+  // Changes of the figures of a channel, newest first, before a sequence; with their sequence.
+  virtual std::vector<std::pair<int64_t, v1::Event>> MetricChanges(std::string_view seller,
+                                                                   std::string_view channel,
+                                                                   int64_t before, int limit) = 0;
   // Unanswered requests due on one UTC day and before `now`.
   virtual int64_t CountUnansweredBefore(std::string_view seller, std::string_view channel,
                                         int32_t day, int64_t now) = 0;

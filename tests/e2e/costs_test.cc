@@ -139,6 +139,42 @@ TEST_F(CostsTest, CorrectionIsAReversalAndNothingIsBookedTwice) {
   EXPECT_EQ(costs.cost_excluding_refund().minor_units(), 640);
 }
 
+TEST_F(CostsTest, RefundWithoutAReturnHasItsOwnLedger) {
+  v1::Order given = OrderOf("us", "113-8400005-0000005", {{"LAMP", 2, 10000, 0}});
+  given.mutable_lines(0)->set_referral_bp(1500);
+  const v1::Order order = Put(given);
+  v1::Refund refund = Issue(Concession(order, "LAMP", 1), v1::Refund::STATUS_SUCCEEDED);
+  v1::ExplainCostsRequest request;
+  request.set_name(refund.name());
+  const auto costs = api().Call(&Costs::ExplainCosts, request);
+  ASSERT_TRUE(costs.ok()) << costs.status.error_message();
+  ASSERT_EQ(costs->lines_size(), 1);
+  EXPECT_EQ(costs->lines(0).entry().kind(), v1::LedgerEntry::KIND_ADMIN_FEE);
+  EXPECT_EQ(costs->lines(0).entry().amount().minor_units(), -150);
+  EXPECT_EQ(costs->lines(0).entry().formula(), "refund_admin_fee@seed.1");
+  EXPECT_EQ(costs->lines(0).entry().inputs(0).name(), "base");
+  EXPECT_EQ(costs->lines(0).entry().inputs(0).value(), 5000);
+  EXPECT_FALSE(costs->lines(0).formula_text().empty());
+  EXPECT_EQ(costs->cost_excluding_refund().minor_units(), 150);
+  EXPECT_EQ(costs->refunded().minor_units(), 5000);
+  EXPECT_EQ(costs->referral_credit().minor_units(), 750);
+  EXPECT_EQ(costs->total().minor_units(), 4400);  // what the sale of 50.00 takes back, F37
+  // What came back costs nothing any more.
+  v1::ReverseRefundRequest reverse;
+  reverse.set_name(refund.name());
+  reverse.set_reason("the bank sent it back");
+  reverse.set_proof("statement line 4");
+  ASSERT_TRUE(api().Call(&Refunds::ReverseRefund, reverse).ok());
+  const auto reversed = api().Call(&Costs::ExplainCosts, request);
+  EXPECT_EQ(reversed->lines_size(), 2);
+  EXPECT_EQ(reversed->total().minor_units(), 0);
+  // One that belongs to a return is booked there alone.
+  const v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_NO_LONGER_NEEDED)));
+  refund = Pay(state);
+  EXPECT_EQ(refund.ledger_size(), 0);
+  EXPECT_EQ(Sum(Explain(state), v1::LedgerEntry::KIND_ADMIN_FEE), -150);
+}
+
 TEST_F(CostsTest, AsksForWhatCanBeBooked) {
   const v1::Return state =
       Approve(Create(Sold("113-8400004-0000004", 5000, 1800), v1::RETURN_REASON_DEFECTIVE));

@@ -213,6 +213,52 @@ TEST_F(PolicyTest, RouteFollowsTheAddress) {
   EXPECT_EQ(approved->route(), v1::RETURN_ROUTE_DISPOSE);
 }
 
+// A seller abroad with an address at home and one in the buyer's country: what each way is expected
+// to cost, and which one is advised.
+TEST_F(PolicyTest, RouteThatCostsLeastIsAdvised) {
+  v1::BindChannelRequest bind;
+  bind.set_parent(kSeller);
+  bind.set_channel_id("abroad");
+  *bind.mutable_channel() = Bind("abroad", "ATVPDKIKX0DER", "seed");
+  bind.mutable_channel()->set_brand_registered(true);
+  v1::ReturnAddress* home = bind.mutable_channel()->add_return_addresses();
+  home->set_address_id("shenzhen");
+  home->set_country_code("CN");
+  home->set_state(v1::ReturnAddress::STATE_APPROVED);
+  ASSERT_TRUE(api().Call(&Channels::BindChannel, bind).ok());
+  const auto cost = [](const v1::ReturnOptions& options, v1::ReturnRoute of) {
+    for (const auto& route : options.routes()) {
+      if (route.route() == of) return route.expected_cost().minor_units();
+    }
+    return int64_t{-1};
+  };
+  const auto advised = [](const v1::ReturnOptions& options) {
+    for (const auto& route : options.routes()) {
+      if (route.suggested()) return route.route();
+    }
+    return v1::RETURN_ROUTE_UNSPECIFIED;
+  };
+  // Goods of 42.00 that bring in 16.80: home through customs 18.50 less three quarters of it.
+  const v1::Return state =
+      Create(Put(OrderOf("abroad", "113-8300010-0000010", {{"LAMP", 1, 4200, 0}})),
+             v1::RETURN_REASON_DEFECTIVE);
+  v1::ReturnOptions options = Options(state);
+  EXPECT_EQ(cost(options, v1::RETURN_ROUTE_ORIGIN), 590);
+  EXPECT_EQ(cost(options, v1::RETURN_ROUTE_DISPOSE), 300);
+  EXPECT_EQ(cost(options, v1::RETURN_ROUTE_NONE), 0);
+  EXPECT_EQ(cost(options, v1::RETURN_ROUTE_LOCAL), 610 - 1680);
+  EXPECT_EQ(advised(options), v1::RETURN_ROUTE_LOCAL);
+  // Without an address in the country, and worth less than fetching, the buyer keeps them.
+  bind.mutable_channel()->mutable_return_addresses(0)->set_country_code("CN");
+  ASSERT_TRUE(api().Call(&Channels::BindChannel, bind).ok());
+  const v1::Return cheap =
+      Create(Put(OrderOf("abroad", "113-8300011-0000011", {{"CUP", 1, 999, 0}})),
+             v1::RETURN_REASON_DEFECTIVE);
+  options = Options(cheap);
+  EXPECT_EQ(advised(options), v1::RETURN_ROUTE_NONE);
+  EXPECT_TRUE(options.returnless().suggested());
+}
+
 TEST_F(PolicyTest, LifeCycleIsData) {
   const auto machine = api().Call(&Returns::GetStateMachine, v1::GetStateMachineRequest());
   ASSERT_TRUE(machine.ok());

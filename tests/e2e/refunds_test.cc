@@ -207,14 +207,19 @@ TEST_F(RefundsTest, YenHasNothingBehindThePoint) {
 
 TEST_F(RefundsTest, VatOfTwoUnitsSplitsWithoutLosingACent) {
   const v1::Order order = Put(OrderOf("de", "304-0000001-0000001", {{"SHOE", 2, 11980, 1913}}));
+  int64_t credited = 0;
   for (const int64_t vat : {957, 956}) {
     const v1::IssueRefundRequest request = Concession(order, "SHOE", 1);
     const v1::RefundQuote quote = Quote(request.spec());
     EXPECT_EQ(quote.total().minor_units(), 5990);
     EXPECT_EQ(quote.total().currency_code(), "EUR");
     EXPECT_EQ(InformedTax(quote), vat);
-    Issue(request, v1::Refund::STATUS_SUCCEEDED);
+    const v1::Refund paid = Issue(request, v1::Refund::STATUS_SUCCEEDED);
+    for (const v1::BreakdownLine& line : paid.breakdown()) {
+      if (line.kind() == v1::BreakdownLine::KIND_ITEM_TAX) credited += line.amount().minor_units();
+    }
   }
+  EXPECT_EQ(credited, 1913);
 }
 
 TEST_F(RefundsTest, QuoteThatChangedIsNotPaid) {

@@ -47,6 +47,11 @@ v1::Return Bare(v1::Return state) {
   state.clear_etag();
   state.clear_create_time();
   state.clear_update_time();
+  // The clock goes its own pace.
+  for (v1::Deadline& deadline : *state.mutable_deadlines()) {
+    deadline.clear_alert();
+    deadline.clear_alert_at();
+  }
   return state;
 }
 

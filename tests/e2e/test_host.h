@@ -31,7 +31,8 @@ v1::Money MoneyOf(int64_t minor_units, std::string_view currency);
 // Tries until it holds, for ten seconds at most of real time.
 bool Eventually(const std::function<bool()>& holds);
 
-// A message without what two runs cannot have alike: names, ids, etags and times of recording.
+// A message without what two runs cannot have alike: names, ids, etags, times of recording, and
+// which alerts the clock has got round to.
 v1::Return Bare(v1::Return state);
 
 struct Line {

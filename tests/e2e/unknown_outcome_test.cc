@@ -137,6 +137,74 @@ TEST_P(UnknownOutcomeTest, RefundThatNobodyCanAskForIsAPersonsToSettle) {
 INSTANTIATE_TEST_SUITE_P(Silences, UnknownOutcomeTest, testing::ValuesIn(kSilences),
                          [](const auto& of) { return std::string(of.param.mode); });
 
+// The three ways out of a timeout: it was done and the remote says so; it was not, and is done once
+// under the same id; nobody can be asked, and the payment shows the day after.
+class TimeoutTest : public HostTest {
+ protected:
+  TimeoutTest() { AddPlugin("fake_blind_market.so"); }
+  v1::Refund TimedOut(std::string_view mode) {
+    const v1::Order order =
+        Put(OrderOf("us", "113-8000006-000000" + std::to_string(++orders_), {{"HAT", 1, 2000, 0}}));
+    SetMode("fake-market", "IssueRefund=" + std::string(mode));
+    const v1::Refund refund = Issue(Concession(order, "HAT", 1), v1::Refund::STATUS_UNKNOWN);
+    SetMode("fake-market", "");
+    EXPECT_EQ(refund.due_at().seconds(), absl::ToUnixSeconds(clock().Now()) + 15 * 60);
+    EXPECT_EQ(api().Call(&Refunds::IssueRefund, Concession(order, "HAT", 1)).reason(),
+              "QUANTITY_EXCEEDS_REFUNDABLE")
+        << "its amount is reserved";
+    Advance(absl::Minutes(15) - absl::Seconds(1));
+    absl::SleepFor(absl::Milliseconds(250));
+    EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_UNKNOWN) << "nobody asks before";
+    Advance(absl::Seconds(1));
+    return refund;
+  }
+  int orders_ = 0;
+};
+
+TEST_F(TimeoutTest, WasDoneAndTheQueryFindsIt) {
+  const v1::Refund refund = TimedOut("TIMEOUT_DONE");
+  EXPECT_EQ(Await(refund, v1::Refund::STATUS_SUCCEEDED).external_refund_id(),
+            "fake-market:" + refund.effect_id());
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 1);
+}
+
+TEST_F(TimeoutTest, WasNotDoneAndIsDoneOnceUnderTheSameId) {
+  const v1::Refund refund = TimedOut("TIMEOUT_NOT_DONE");
+  EXPECT_EQ(Await(refund, v1::Refund::STATUS_SUCCEEDED).effect_id(), refund.effect_id());
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 1);
+}
+
+TEST_F(TimeoutTest, NobodyCanBeAskedAndTheFinancialEventSettlesIt) {
+  Bind("blind", "ATVPDKIKX0DER", "seed", "fake-blind-market");
+  const v1::Order order = Put(OrderOf("blind", "113-8000007-0000007", {{"HAT", 1, 2000, 0}}));
+  const v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  SetMode("fake-blind-market", "IssueRefund=TIMEOUT_DONE");
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  request.mutable_spec()->set_return_name(state.name());
+  const v1::Refund refund = Issue(request, v1::Refund::STATUS_UNKNOWN);
+  SetMode("fake-blind-market", "");
+  ASSERT_EQ(WorkItems("kind = REFUND_QUERY").size(), 1u);
+  Advance(absl::Hours(24));
+  v1::RecordFactsRequest facts;
+  facts.set_parent(kSeller);
+  v1::Event* fact = facts.add_facts();
+  fact->set_subject(state.name());
+  fact->set_external_id("financial-event-1");
+  fact->mutable_actor()->set_role(v1::ROLE_PLATFORM);
+  *fact->mutable_occurred_at() = Stamp(clock().Now());
+  fact->mutable_return_refunded()->set_external_refund_id("AMZ-REFUND-1");
+  *fact->mutable_return_refunded()->mutable_amount() = MoneyOf(2000, "USD");
+  v1::RefundItem* item = fact->mutable_return_refunded()->add_items();
+  item->set_line_id("HAT");
+  item->set_quantity(1);
+  ASSERT_TRUE(api().Call(&Facts::RecordFacts, facts).ok());
+  EXPECT_EQ(Await(refund, v1::Refund::STATUS_SUCCEEDED).external_refund_id(), "AMZ-REFUND-1");
+  EXPECT_EQ(Get(state).items(0).quantity_refunded(), 1);
+  EXPECT_TRUE(WorkItems("kind = REFUND_QUERY").empty());
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name(), "fake-blind-market"), 1);
+}
+
 class OddAnswerTest : public HostTest {};
 
 // Told again under its id what it has done already, the remote says once more that it is done.

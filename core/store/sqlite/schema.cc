@@ -156,6 +156,7 @@ CREATE TABLE shipments (
   tracking_number TEXT NOT NULL,
   fulfillment INTEGER NOT NULL,
   validity INTEGER NOT NULL,
+  category TEXT NOT NULL,
   confirmed_day INTEGER,
   body BLOB NOT NULL,
   PRIMARY KEY (seller, id)
@@ -173,6 +174,13 @@ CREATE TABLE events (
   PRIMARY KEY (seller, seq)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE metric_changes (
+  seller TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (seller, channel, seq)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE answers (
   seller TEXT NOT NULL,
   request_id TEXT NOT NULL,
@@ -188,8 +196,9 @@ CREATE TABLE counters (
   fulfillment INTEGER NOT NULL,
   counter INTEGER NOT NULL,
   day INTEGER NOT NULL,
+  category TEXT NOT NULL,
   value INTEGER NOT NULL,
-  PRIMARY KEY (seller, channel, fulfillment, counter, day)
+  PRIMARY KEY (seller, channel, fulfillment, counter, day, category)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE effects (

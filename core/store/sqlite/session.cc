@@ -174,13 +174,14 @@ void Session::FlushCounters() {
     if (amount == 0) continue;
     const auto& [seller, counter] = key;
     db_.Prepare(
-           "INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+           "INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
            "value = value + excluded.value")
         .Bind(std::string_view(seller))
         .Bind(std::string_view(counter.channel))
         .Bind(static_cast<int64_t>(counter.fulfillment))
         .Bind(static_cast<int64_t>(counter.counter))
         .Bind(static_cast<int64_t>(counter.day))
+        .Bind(std::string_view(counter.category))
         .Bind(amount)
         .Run();
   }
@@ -412,7 +413,7 @@ void Session::PutReturn(const ReturnRecord& record, bool created) {
   const v1::Return& state = record.state();
   record.SerializeToString(&buffer_);
   const v1::Deadline* due = NextForPerson(state);
-  const v1::Deadline* clock = NextForClock(state);
+  const std::optional<ClockWork> clock = NextForClock(state);
   const std::optional<metrics::Response> response = metrics::ResponseOf(state);
   std::optional<int64_t> response_counter, response_day, response_due;
   if (response) {
@@ -430,7 +431,7 @@ void Session::PutReturn(const ReturnRecord& record, bool created) {
       .Set("fulfillment", static_cast<int64_t>(state.fulfillment()))
       .Set("due_at", Micros(due))
       .Set("due_kind", due == nullptr ? std::nullopt : std::optional<int64_t>(due->kind()))
-      .Set("clock_at", Micros(clock))
+      .Set("clock_at", clock ? std::optional<int64_t>(absl::ToUnixMicros(clock->at)) : std::nullopt)
       .Set("response", response_counter)
       .Set("response_day", response_day)
       .Set("response_due", response_due)
@@ -815,27 +816,36 @@ std::optional<v1::Shipment> Session::FindShipment(std::string_view seller, std::
   return Parse<v1::Shipment>(s.Body(0));
 }
 
+namespace {
+
+std::vector<v1::Shipment> InUse(std::vector<v1::Shipment> shipments) {
+  std::erase_if(shipments, [](const v1::Shipment& of) { return !of.replaced_by().empty(); });
+  return shipments;
+}
+
+}  // namespace
+
 std::vector<v1::Shipment> Session::ShipmentsOfOrder(std::string_view seller,
                                                     std::string_view channel,
                                                     std::string_view order_external_id) {
-  return All<v1::Shipment>(Query("SELECT body FROM shipments INDEXED BY shipments_order "
-                                 "WHERE seller = ?")
-                               .Bind(seller)
-                               .And("order_external_id = ?", order_external_id)
-                               .And("channel = ?", channel)
-                               .Text(" ORDER BY id"),
-                           db_);
+  return InUse(All<v1::Shipment>(Query("SELECT body FROM shipments INDEXED BY shipments_order "
+                                       "WHERE seller = ?")
+                                     .Bind(seller)
+                                     .And("order_external_id = ?", order_external_id)
+                                     .And("channel = ?", channel)
+                                     .Text(" ORDER BY id"),
+                                 db_));
 }
 
 std::vector<v1::Shipment> Session::ShipmentsByNumber(std::string_view seller,
                                                      std::string_view number, int limit) {
-  return All<v1::Shipment>(Query("SELECT body FROM shipments INDEXED BY shipments_number "
-                                 "WHERE seller = ?")
-                               .Bind(seller)
-                               .And("tracking_number = ? AND tracking_number <> ''", number)
-                               .Text(" LIMIT ?")
-                               .Bind(static_cast<int64_t>(limit)),
-                           db_);
+  return InUse(All<v1::Shipment>(Query("SELECT body FROM shipments INDEXED BY shipments_number "
+                                       "WHERE seller = ?")
+                                     .Bind(seller)
+                                     .And("tracking_number = ? AND tracking_number <> ''", number)
+                                     .Text(" LIMIT ?")
+                                     .Bind(static_cast<int64_t>(limit)),
+                                 db_));
 }
 
 std::vector<v1::Shipment> Session::ListShipments(std::string_view seller,
@@ -875,6 +885,7 @@ void Session::PutShipment(const v1::Shipment& shipment, v1::Fulfillment fulfillm
       .Set("tracking_number", shipment.verdict().tracking_number())
       .Set("fulfillment", static_cast<int64_t>(fulfillment))
       .Set("validity", static_cast<int64_t>(shipment.verdict().validity()))
+      .Set("category", shipment.category())
       .Set("confirmed_day", confirmed_day)
       .Store(db_, shipment.name(), created, buffer_);
 }
@@ -914,7 +925,8 @@ std::vector<WorkRow> Session::ListWork(std::string_view seller, const WorkFilter
     std::optional<Statement> place;
     Statement& s = query.In(db_, place);
     while (s.Next()) {
-      rows.push_back({source.source, s.Text(0), s.Int(1), static_cast<int>(s.Int(2)), s.Text(3)});
+      rows.push_back(
+          {source.source, s.Text(0), s.Int(1), static_cast<int>(s.Int(2)), std::string(s.Body(3))});
     }
   }
   std::sort(rows.begin(), rows.end(), [](const WorkRow& a, const WorkRow& b) {
@@ -926,17 +938,63 @@ std::vector<WorkRow> Session::ListWork(std::string_view seller, const WorkFilter
 
 int64_t Session::SumCounter(std::string_view seller, std::string_view channel,
                             v1::Fulfillment fulfillment, metrics::Counter counter,
-                            int32_t first_day, int32_t last_day) {
+                            int32_t first_day, int32_t last_day, std::string_view category) {
+  int64_t sum = 0;
+  // What the transaction and those before it in the batch have added is not written yet.
+  const auto add = [&](const auto& key, int64_t amount) {
+    const auto& [of, counted] = key;
+    if (of == seller && counted.channel == channel && counted.fulfillment == fulfillment &&
+        counted.counter == counter && counted.category == category && counted.day >= first_day &&
+        counted.day <= last_day) {
+      sum += amount;
+    }
+  };
+  for (const auto& [key, amount] : batch_counters_) add(key, amount);
+  for (const auto& [key, amount] : work_counters_) add(key, amount);
   Statement s = db_.Prepare(
       "SELECT coalesce(sum(value), 0) FROM counters WHERE seller = ? AND channel = ? AND "
-      "fulfillment = ? AND counter = ? AND day BETWEEN ? AND ?");
+      "fulfillment = ? AND counter = ? AND day BETWEEN ? AND ? AND category = ?");
+  s.Bind(seller)
+      .Bind(channel)
+      .Bind(static_cast<int64_t>(fulfillment))
+      .Bind(static_cast<int64_t>(counter))
+      .Bind(static_cast<int64_t>(first_day))
+      .Bind(static_cast<int64_t>(last_day))
+      .Bind(category);
+  return sum + (s.Next() ? s.Int(0) : 0);
+}
+
+std::vector<std::string> Session::CounterCategories(std::string_view seller,
+                                                    std::string_view channel,
+                                                    v1::Fulfillment fulfillment,
+                                                    metrics::Counter counter, int32_t first_day,
+                                                    int32_t last_day) {
+  Statement s = db_.Prepare(
+      "SELECT category FROM counters WHERE seller = ? AND channel = ? AND fulfillment = ? AND "
+      "counter = ? AND day BETWEEN ? AND ? AND category <> '' GROUP BY category "
+      "HAVING sum(value) > 0 ORDER BY category");
   s.Bind(seller)
       .Bind(channel)
       .Bind(static_cast<int64_t>(fulfillment))
       .Bind(static_cast<int64_t>(counter))
       .Bind(static_cast<int64_t>(first_day))
       .Bind(static_cast<int64_t>(last_day));
-  return s.Next() ? s.Int(0) : 0;
+  std::vector<std::string> categories;
+  while (s.Next()) categories.push_back(s.Text(0));
+  return categories;
+}
+
+std::vector<std::pair<int64_t, v1::Event>> Session::MetricChanges(std::string_view seller,
+                                                                  std::string_view channel,
+                                                                  int64_t before, int limit) {
+  Statement s = db_.Prepare(
+      "SELECT m.seq, e.body FROM metric_changes m JOIN events e ON e.seller = m.seller AND "
+      "e.seq = m.seq WHERE m.seller = ? AND m.channel = ? AND m.seq < ? ORDER BY m.seq DESC "
+      "LIMIT ?");
+  s.Bind(seller).Bind(channel).Bind(before).Bind(static_cast<int64_t>(limit));
+  std::vector<std::pair<int64_t, v1::Event>> changes;
+  while (s.Next()) changes.emplace_back(s.Int(0), Parse<v1::Event>(s.Body(1)));
+  return changes;
 }
 
 int64_t Session::CountUnansweredBefore(std::string_view seller, std::string_view channel,
@@ -1013,6 +1071,9 @@ std::vector<MetricRow> Session::ListMetric(std::string_view seller, const Metric
       .And(Cat(day, " BETWEEN ? AND ?"), static_cast<int64_t>(query.first_day))
       .Bind(static_cast<int64_t>(last_day))
       .And(condition);
+  if (query.kind == v1::Metric::KIND_VTR && !query.category.empty()) {
+    sql.And("category = ?", query.category);
+  }
   if (query.kind == v1::Metric::KIND_RESP && query.cases != Cases::kNumerator) {
     sql.Bind(static_cast<int64_t>(query.last_day)).Bind(query.now);
   }
@@ -1024,7 +1085,8 @@ std::vector<MetricRow> Session::ListMetric(std::string_view seller, const Metric
   std::optional<Statement> place;
   Statement& s = sql.In(db_, place);
   std::vector<MetricRow> rows;
-  while (s.Next()) rows.push_back({static_cast<int32_t>(s.Int(0)), s.Text(1), s.Text(2)});
+  while (s.Next())
+    rows.push_back({static_cast<int32_t>(s.Int(0)), s.Text(1), std::string(s.Body(2))});
   return rows;
 }
 
@@ -1066,7 +1128,15 @@ std::vector<ChainedEvent> Session::ChainAfter(std::string_view seller, int64_t a
   s.Bind(seller).Bind(after).Bind(static_cast<int64_t>(limit));
   std::vector<ChainedEvent> entries;
   while (s.Next()) {
-    entries.push_back({s.Int(0), std::string(s.Body(1)), std::string(s.Bytes(2))});
+    ChainedEvent& entry = entries.emplace_back();
+    entry.seq = s.Int(0);
+    entry.hash = std::string(s.Bytes(2));
+    // One that cannot be read is not the one that was recorded, and its hash will show it.
+    try {
+      entry.body = std::string(s.Body(1));
+    } catch (const Error&) {
+      entry.body = std::string(s.Bytes(1));
+    }
   }
   return entries;
 }
@@ -1098,6 +1168,13 @@ int64_t Session::AppendEvent(std::string_view seller, v1::Event* event) {
       .BindBlob(end.hash)
       .BindBody(buffer_)
       .Run();
+  if (event->has_metric_changed()) {
+    db_.Prepare("INSERT INTO metric_changes VALUES (?, ?, ?)")
+        .Bind(seller)
+        .Bind(IdOf(event->channel()))
+        .Bind(end.seq)
+        .Run();
+  }
   work_news_ = true;
   return end.seq;
 }

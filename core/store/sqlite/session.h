@@ -99,7 +99,14 @@ class Session final : public Transaction {
   std::vector<WorkRow> ListWork(std::string_view seller, const WorkFilter& filter,
                                 const WorkPosition& after, int limit) override;
   int64_t SumCounter(std::string_view seller, std::string_view channel, v1::Fulfillment fulfillment,
-                     metrics::Counter counter, int32_t first_day, int32_t last_day) override;
+                     metrics::Counter counter, int32_t first_day, int32_t last_day,
+                     std::string_view category = {}) override;
+  std::vector<std::string> CounterCategories(std::string_view seller, std::string_view channel,
+                                             v1::Fulfillment fulfillment, metrics::Counter counter,
+                                             int32_t first_day, int32_t last_day) override;
+  std::vector<std::pair<int64_t, v1::Event>> MetricChanges(std::string_view seller,
+                                                           std::string_view channel, int64_t before,
+                                                           int limit) override;
   int64_t CountUnansweredBefore(std::string_view seller, std::string_view channel, int32_t day,
                                 int64_t now) override;
   std::vector<MetricRow> ListMetric(std::string_view seller, const MetricQuery& query,

@@ -88,7 +88,8 @@ TEST_F(SqliteStoreTest, AWorkThatAnswersFalseIsUndoneAndTheOthersAreNot) {
                         [i](Transaction& t) {
                           Append(t, Cat("sellers/acme/returns/", i));
                           t.AddCounter(
-                              "acme", {"us", v1::FULFILLMENT_MFN, metrics::Counter::kOrders, 1}, 1);
+                              "acme", {"us", v1::FULFILLMENT_MFN, metrics::Counter::kOrders, 1, ""},
+                              1);
                           if (i % 7 == 0) throw std::runtime_error("a defect");
                           return i % 2 == 0;
                         },

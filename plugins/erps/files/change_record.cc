@@ -108,6 +108,16 @@ std::string_view KindOf(const Event& event) {
       return "policy_rejected";
     case Event::kManualActionChanged:
       return "manual_action_changed";
+    case Event::kDeadlineAlerted:
+      return "deadline_alerted";
+    case Event::kBuyerReminded:
+      return "buyer_reminded";
+    case Event::kReturnInfoRequested:
+      return "return_info_requested";
+    case Event::kReturnParcelLost:
+      return "return_parcel_lost";
+    case Event::kMetricChanged:
+      return "metric_changed";
     case Event::kStatementImported:
       return "statement_imported";
     case Event::kBankLineMatched:
@@ -214,7 +224,19 @@ void AddRefund(const v1::Refund& source, Json& out) {
     items.push_back({{"line_id", item.line_id()}, {"quantity_refunded", item.quantity()}});
   }
   out["items"] = std::move(items);
-  if (source.has_total()) out["amount"] = ToJson(source.total());
+  if (!source.has_total()) return;
+  out["amount"] = ToJson(source.total());
+  if (source.breakdown().empty()) return;  // paid elsewhere: its tax is not known
+  // What a credit note shows: the tax in the amount, whether it was on top of the price or in it.
+  std::int64_t tax = 0;
+  for (const v1::BreakdownLine& line : source.breakdown()) {
+    if (line.kind() == v1::BreakdownLine::KIND_ITEM_TAX ||
+        line.kind() == v1::BreakdownLine::KIND_SHIPPING_TAX ||
+        line.kind() == v1::BreakdownLine::KIND_TAX_WITHHELD) {
+      tax += line.amount().minor_units();
+    }
+  }
+  out["tax"] = {{"minor_units", tax}, {"currency_code", source.total().currency_code()}};
 }
 
 void AddExchange(const v1::Exchange& source, Json& out) {
@@ -306,8 +328,9 @@ std::string GoodsCell(const Json& record, std::string_view /*name*/) {
   return CsvCell(goods);
 }
 
-std::string MinorUnitsCell(const Json& record, std::string_view /*name*/) {
-  const auto amount = record.find("amount");
+// `amount_minor_units` is those of `amount`.
+std::string MinorUnitsCell(const Json& record, std::string_view name) {
+  const auto amount = record.find(name.substr(0, name.find('_')));
   if (amount == record.end() || !amount->contains("minor_units")) return {};
   const Json& units = (*amount)["minor_units"];
   // A number, never a formula: it keeps its sign without an apostrophe.
@@ -337,6 +360,7 @@ constexpr Column kColumns[] = {
     {"quantity_received", CountCell},
     {"quantity_refunded", CountCell},
     {"amount_minor_units", MinorUnitsCell},
+    {"tax_minor_units", MinorUnitsCell},
     {"currency_code", CurrencyCell},
     {"external_refund_id", TextCell},
     {"actor_role", TextCell},

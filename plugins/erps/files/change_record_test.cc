@@ -56,8 +56,29 @@ TEST(ChangeRecordTest, RefundInMinorUnits) {
   EXPECT_EQ(ToCsvRow(ToJson(RefundChange())),
             "sellers/acme/events/01J,2026-05-28T20:26:40Z,2026-05-28T20:26:39.250Z,"
             "refund_succeeded,sellers/acme,sellers/acme/channels/jp,sellers/acme/returns/3,"
-            "sellers/acme/refunds/7,249-0000000-0000001,,SUCCEEDED,SUCCEEDED,1,,,2,3980,JPY,R-1,"
+            "sellers/acme/refunds/7,249-0000000-0000001,,SUCCEEDED,SUCCEEDED,1,,,2,3980,,JPY,R-1,"
             "OPERATOR\r\n");
+}
+
+// The tax column of the refunds of a line adds up to the tax of the line.
+TEST(ChangeRecordTest, CreditNotesShowTheTaxInThem) {
+  int64_t sum = 0;
+  for (const int64_t vat : {957, 956}) {
+    plugin::v1::Change change = RefundChange();
+    change.mutable_event()->mutable_refund_succeeded()->mutable_amount()->set_minor_units(5990);
+    v1::Refund& refund = *change.mutable_refund();
+    v1::BreakdownLine* line = refund.add_breakdown();
+    line->set_kind(v1::BreakdownLine::KIND_ITEM);
+    line->mutable_amount()->set_minor_units(5990);
+    line = refund.add_breakdown();
+    line->set_kind(v1::BreakdownLine::KIND_ITEM_TAX);
+    line->set_informational(true);
+    line->mutable_amount()->set_minor_units(vat);
+    const Json record = ToJson(change);
+    EXPECT_THAT(ToCsvRow(record), HasSubstr(",5990," + std::to_string(vat) + ",JPY,"));
+    sum += record["tax"]["minor_units"].get<int64_t>();
+  }
+  EXPECT_EQ(sum, 1913);
 }
 
 TEST(ChangeRecordTest, ReturnWithItemsAndWithoutBuyerData) {
@@ -126,7 +147,7 @@ TEST(ChangeRecordTest, FormulasAreMadeHarmless) {
 TEST(ChangeRecordTest, NegativeAmountsStayNumbers) {
   Json record = ToJson(RefundChange());
   record["amount"]["minor_units"] = -500;
-  EXPECT_THAT(ToCsvRow(record), HasSubstr(",-500,JPY,"));
+  EXPECT_THAT(ToCsvRow(record), HasSubstr(",-500,,JPY,"));
 }
 
 TEST(ChangeRecordTest, ForeignObjectsGiveARowToo) {
