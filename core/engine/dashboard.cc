@@ -77,7 +77,15 @@ MetricWindow WindowOf(const ChannelInfo& channel, v1::Metric::Kind kind, int win
   return {};
 }
 
-v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl::Time now) {
+MetricWindow WeekOf(const ChannelInfo& channel, v1::Metric::Kind kind, absl::CivilDay monday,
+                    absl::Time now) {
+  const MetricWindow window = WindowOf(channel, kind, 0, now);
+  if (window.policy == nullptr) return {};
+  return {window.policy, monday, monday + 6, monday + 6};
+}
+
+v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl::Time now,
+                            std::optional<absl::CivilDay> week) {
   v1::Dashboard dashboard;
   *dashboard.mutable_as_of() = calendar::ToProto(now);
   ChannelCache channels;
@@ -88,7 +96,11 @@ v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl:
       bool any = fulfillment == v1::FULFILLMENT_MFN;
       for (const v1::MetricPolicy& policy : channel.policies.At(now).metrics()) {
         if (fulfillment == v1::FULFILLMENT_AFN && SellerFulfilledOnly(policy.kind())) continue;
-        const MetricWindow window = WindowOf(channel, policy.kind(), policy.window_days(), now);
+        const MetricWindow window =
+            week ? WeekOf(channel, policy.kind(), *week, now)
+                 : WindowOf(channel, policy.kind(), policy.window_days(), now);
+        // A metric may have several windows in the policy, and has one in a week.
+        if (week && window.policy != &policy) continue;
         v1::Metric metric;
         metric.set_channel(listed.name());
         metric.set_fulfillment(fulfillment);
@@ -96,16 +108,18 @@ v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl:
         metric.set_window_start(calendar::DateText(window.first));
         metric.set_window_end(calendar::DateText(window.last));
         *metric.mutable_value() = Value(store, seller, channel, fulfillment, window, now);
-        *metric.mutable_threshold() = policy.threshold();
-        metric.set_status(metrics::StatusOf(metric.value(), policy.threshold()));
         metric.set_percent(metrics::Percent(metric.value()));
         metric.set_source(v1::Metric::SOURCE_COMPUTED);
-        metric.set_headroom(metrics::Headroom(metric.value(), policy.threshold()));
+        if (!week) {
+          *metric.mutable_threshold() = policy.threshold();
+          metric.set_status(metrics::StatusOf(metric.value(), policy.threshold()));
+          metric.set_headroom(metrics::Headroom(metric.value(), policy.threshold()));
+        }
         any = any || metric.value().denominator() > 0;
         figures.push_back(std::move(metric));
       }
       for (const v1::Metric& reported : listed.reported_metrics()) {
-        if (reported.fulfillment() != fulfillment) continue;
+        if (week || reported.fulfillment() != fulfillment) continue;
         figures.push_back(reported);
         figures.back().set_channel(listed.name());
         any = true;
