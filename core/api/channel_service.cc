@@ -12,9 +12,13 @@
 namespace aftersales::api {
 namespace {
 
-class ChannelService final : public v1::ChannelService::CallbackService {
+using Raw =
+    v1::ChannelService::WithRawCallbackMethod_ImportReport<v1::ChannelService::CallbackService>;
+
+class ChannelService final : public Raw {
  public:
-  explicit ChannelService(engine::Engine& engine) : engine_(engine) {}
+  ChannelService(engine::Engine& engine, const ImportLimits& imports)
+      : engine_(engine), imports_(imports) {}
 
   grpc::ServerUnaryReactor* BindChannel(grpc::CallbackServerContext* context,
                                         const v1::BindChannelRequest* request,
@@ -62,8 +66,9 @@ class ChannelService final : public v1::ChannelService::CallbackService {
         });
   }
 
-  grpc::ServerReadReactor<v1::ImportReportRequest>* ImportReport(
-      grpc::CallbackServerContext* context, v1::ImportReportResponse* response) override {
+  using Raw::ImportReport;
+  grpc::ServerReadReactor<grpc::ByteBuffer>* ImportReport(grpc::CallbackServerContext* context,
+                                                          grpc::ByteBuffer* response) override {
     return new ImportReactor<v1::ImportReportRequest, v1::ImportReportResponse,
                              engine::ReportImport>(
         imports_, context, response, [this](v1::Actor actor, const v1::ImportReportHeader& header) {
@@ -73,13 +78,14 @@ class ChannelService final : public v1::ChannelService::CallbackService {
 
  private:
   engine::Engine& engine_;
-  std::atomic<int> imports_{0};
+  Imports imports_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeChannelService(engine::Engine& engine) {
-  return std::make_unique<ChannelService>(engine);
+std::unique_ptr<grpc::Service> MakeChannelService(engine::Engine& engine,
+                                                  const ImportLimits& imports) {
+  return std::make_unique<ChannelService>(engine, imports);
 }
 
 }  // namespace aftersales::api

@@ -90,6 +90,18 @@ absl::StatusOr<v1::MetricOrder> CaseOf(const store::MetricRow& row, v1::Metric::
   return out;
 }
 
+// The Monday of a week of a request; none if it names none.
+absl::StatusOr<std::optional<absl::CivilDay>> WeekOf(const std::string& text, absl::Time now) {
+  if (text.empty()) return std::nullopt;
+  auto monday = calendar::ParseWeek(text);
+  if (!monday.ok()) return monday.status();
+  // Somewhere it is tomorrow already.
+  if (*monday > calendar::LocalDay(now, absl::UTCTimeZone()) + 1) {
+    return InvalidField("week", "BAD_WEEK", Cat(text, " has not begun"));
+  }
+  return *monday;
+}
+
 class MetricsService final : public v1::MetricsService::CallbackService {
  public:
   explicit MetricsService(engine::Engine& engine) : engine_(engine) {}
@@ -99,10 +111,13 @@ class MetricsService final : public v1::MetricsService::CallbackService {
                                          v1::Dashboard* response) override {
     auto seller = names::ParseSeller(request->parent(), "parent");
     if (!seller.ok()) return FinishNow(context, seller.status());
+    const absl::Time now = engine_.Now();
+    auto week = WeekOf(request->week(), now);
+    if (!week.ok()) return FinishNow(context, week.status());
     return RunQuery(context, engine_, response,
-                    [seller = *seller,
-                     now = engine_.Now()](store::Reader& reader) -> absl::StatusOr<v1::Dashboard> {
-                      return engine::MakeDashboard(reader, seller, now);
+                    [seller = *seller, now,
+                     week = *week](store::Reader& reader) -> absl::StatusOr<v1::Dashboard> {
+                      return engine::MakeDashboard(reader, seller, now, week);
                     });
   }
 
@@ -129,23 +144,32 @@ class MetricsService final : public v1::MetricsService::CallbackService {
       return FinishNow(context, InvalidField("cases", "UNKNOWN_VALUE",
                                              "BAD, NUMERATOR or DENOMINATOR; BAD when left out"));
     }
+    const absl::Time now = engine_.Now();
+    auto week = WeekOf(request->week(), now);
+    if (!week.ok()) return FinishNow(context, week.status());
+    if (*week && request->window_days() != 0) {
+      return FinishNow(
+          context, InvalidField("week", "BAD_WEEK", "give either a week or the days of a window"));
+    }
     const PageTokens tokens(
         engine_.store().Secret(),
         Cat("metric\n", request->parent(), "\n", request->channel(), "\n",
             static_cast<int>(request->fulfillment()), "\n", static_cast<int>(request->kind()), "\n",
-            request->window_days(), "\n", static_cast<int>(*cases), "\n", request->category()));
+            request->window_days(), "\n", request->week(), "\n", static_cast<int>(*cases), "\n",
+            request->category()));
     auto position = tokens.Read(request->page_token());
     if (!position.ok()) return FinishNow(context, position.status());
     return RunQuery(
         context, engine_, response,
-        [=, seller = *seller, size = *size, cases = *cases, channel_id = std::string(channel->id),
-         position = *std::move(position), now = engine_.Now()](
+        [=, seller = *seller, size = *size, cases = *cases, week = *week,
+         channel_id = std::string(channel->id), position = *std::move(position)](
             store::Reader& reader) -> absl::StatusOr<v1::ListMetricOrdersResponse> {
           engine::ChannelCache channels;
           const engine::ChannelInfo* info = channels.Find(reader, request->channel());
           if (info == nullptr) return NotFound(request->channel());
           const engine::MetricWindow window =
-              engine::WindowOf(*info, request->kind(), request->window_days(), now);
+              week ? engine::WeekOf(*info, request->kind(), *week, now)
+                   : engine::WindowOf(*info, request->kind(), request->window_days(), now);
           if (window.policy == nullptr) {
             return InvalidField("window_days", "UNKNOWN_WINDOW",
                                 "the policy has no such window for the metric; see GetDashboard");

@@ -25,16 +25,23 @@ std::vector<std::string> PlaceOf(const std::string& day, const std::string& name
           std::string(names::Split(name).id)};
 }
 
-class ReconcileService final : public v1::ReconcileService::CallbackService {
- public:
-  explicit ReconcileService(engine::Engine& engine) : engine_(engine) {}
+using Raw = v1::ReconcileService::WithRawCallbackMethod_ImportBankStatement<
+    v1::ReconcileService::WithRawCallbackMethod_ImportSettlement<
+        v1::ReconcileService::CallbackService>>;
 
-  grpc::ServerReadReactor<v1::ImportBankStatementRequest>* ImportBankStatement(
-      grpc::CallbackServerContext* context, v1::ImportStatementResponse* response) override {
+class ReconcileService final : public Raw {
+ public:
+  ReconcileService(engine::Engine& engine, const ImportLimits& imports)
+      : engine_(engine), imports_(imports) {}
+
+  using Raw::ImportBankStatement;
+  grpc::ServerReadReactor<grpc::ByteBuffer>* ImportBankStatement(
+      grpc::CallbackServerContext* context, grpc::ByteBuffer* response) override {
     return Import<v1::ImportBankStatementRequest>(v1::BankLine::SOURCE_BANK, context, response);
   }
-  grpc::ServerReadReactor<v1::ImportSettlementRequest>* ImportSettlement(
-      grpc::CallbackServerContext* context, v1::ImportStatementResponse* response) override {
+  using Raw::ImportSettlement;
+  grpc::ServerReadReactor<grpc::ByteBuffer>* ImportSettlement(grpc::CallbackServerContext* context,
+                                                              grpc::ByteBuffer* response) override {
     return Import<v1::ImportSettlementRequest>(v1::BankLine::SOURCE_SETTLEMENT, context, response);
   }
   grpc::ServerUnaryReactor* Reconcile(grpc::CallbackServerContext* context,
@@ -112,9 +119,9 @@ class ReconcileService final : public v1::ReconcileService::CallbackService {
 
  private:
   template <typename Request>
-  grpc::ServerReadReactor<Request>* Import(v1::BankLine::Source source,
-                                           grpc::CallbackServerContext* context,
-                                           v1::ImportStatementResponse* response) {
+  grpc::ServerReadReactor<grpc::ByteBuffer>* Import(v1::BankLine::Source source,
+                                                    grpc::CallbackServerContext* context,
+                                                    grpc::ByteBuffer* response) {
     return new ImportReactor<Request, v1::ImportStatementResponse, engine::StatementImport>(
         imports_, context, response,
         [this, source](v1::Actor actor, const v1::ImportStatementHeader& header) {
@@ -123,13 +130,14 @@ class ReconcileService final : public v1::ReconcileService::CallbackService {
   }
 
   engine::Engine& engine_;
-  std::atomic<int> imports_{0};
+  Imports imports_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeReconcileService(engine::Engine& engine) {
-  return std::make_unique<ReconcileService>(engine);
+std::unique_ptr<grpc::Service> MakeReconcileService(engine::Engine& engine,
+                                                    const ImportLimits& imports) {
+  return std::make_unique<ReconcileService>(engine, imports);
 }
 
 }  // namespace aftersales::api

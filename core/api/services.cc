@@ -2,8 +2,8 @@
 
 namespace aftersales::api {
 
-Services::Services(engine::Engine& engine) {
-  services_.push_back(MakeChannelService(engine));
+Services::Services(engine::Engine& engine, const ImportLimits& imports) {
+  services_.push_back(MakeChannelService(engine, imports));
   services_.push_back(MakeOrderService(engine));
   services_.push_back(MakeReturnService(engine));
   services_.push_back(MakeRefundService(engine));
@@ -14,7 +14,7 @@ Services::Services(engine::Engine& engine) {
   services_.push_back(MakePluginService(engine));
   services_.push_back(MakeFactService(engine));
   services_.push_back(MakeAuditService(engine));
-  services_.push_back(MakeReconcileService(engine));
+  services_.push_back(MakeReconcileService(engine, imports));
   services_.push_back(MakePolicyService(engine));
   services_.push_back(MakeCostService(engine));
   std::function<void()> drain;

@@ -1,5 +1,7 @@
 #include "core/domain/calendar.h"
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -75,6 +77,28 @@ absl::StatusOr<absl::CivilDay> ParseDate(std::string_view text) {
     return BadTime(text, "2026-05-20");
   }
   return day;
+}
+
+std::string WeekText(absl::CivilDay day) {
+  const absl::CivilDay thursday = absl::PrevWeekday(day + 1, absl::Weekday::monday) + 3;
+  return absl::StrFormat("%04d-W%02d", thursday.year(), (absl::GetYearDay(thursday) - 1) / 7 + 1);
+}
+
+absl::StatusOr<absl::CivilDay> ParseWeek(std::string_view text) {
+  int year = 0;
+  int week = 0;
+  if (text.size() == 8 && absl::SimpleAtoi(View(text.substr(0, 4)), &year) && year > 0 &&
+      absl::SimpleAtoi(View(text.substr(6)), &week)) {
+    // The fourth of January is in week 1.
+    const absl::CivilDay monday =
+        absl::PrevWeekday(absl::CivilDay(year, 1, 5), absl::Weekday::monday) + 7 * (week - 1);
+    // One form, and no week that there is not.
+    if (WeekText(monday) == text) return monday;
+  }
+  return InvalidField("week", "BAD_WEEK",
+                      Cat("`", text.substr(0, 64),
+                          "` is not an ISO week; write it as 2026-W53, from W01 to W52 or, in some "
+                          "years, W53"));
 }
 
 absl::CivilDay AddBusinessDays(absl::CivilDay start, int n,

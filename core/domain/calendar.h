@@ -32,6 +32,12 @@ absl::Time EndOfDay(absl::CivilDay day, absl::TimeZone zone);
 std::string DateText(absl::CivilDay day);  // `2026-05-20`
 absl::StatusOr<absl::CivilDay> ParseDate(std::string_view text);
 
+// Weeks as ISO 8601 has them: from Monday to Sunday, of the year that has their Thursday. The last
+// days of December may be of week 1, the first of January of week 52 or 53.
+std::string WeekText(absl::CivilDay day);  // `2026-W53`, of any of its days
+// Its Monday. INVALID_ARGUMENT `BAD_WEEK` on `week`, also for a week 53 that the year has not.
+absl::StatusOr<absl::CivilDay> ParseWeek(std::string_view text);
+
 // The n-th business day after `start`: Saturdays, Sundays and `holidays` do not count. n >= 0.
 absl::CivilDay AddBusinessDays(absl::CivilDay start, int n,
                                const std::set<absl::CivilDay>& holidays);

@@ -59,6 +59,29 @@ TEST(Text, ReadsWhatItWrites) {
   }
 }
 
+TEST(Weeks, BelongToTheYearOfTheirThursday) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"2026-12-27", "2026-W52"}, {"2026-12-28", "2026-W53"}, {"2026-12-31", "2026-W53"},
+      {"2027-01-01", "2026-W53"}, {"2027-01-03", "2026-W53"}, {"2027-01-04", "2027-W01"},
+      {"2025-12-28", "2025-W52"}, {"2025-12-29", "2026-W01"}, {"2026-01-04", "2026-W01"},
+      {"2026-03-09", "2026-W11"}, {"2024-12-30", "2025-W01"}, {"2021-01-03", "2020-W53"},
+  };
+  for (const auto& [date, text] : cases) {
+    const absl::CivilDay day = *ParseDate(date);
+    EXPECT_EQ(WeekText(day), text);
+    const auto monday = ParseWeek(text);
+    ASSERT_TRUE(monday.ok()) << text;
+    EXPECT_LE(*monday, day);
+    EXPECT_GE(*monday + 6, day);
+    EXPECT_EQ(absl::GetWeekday(*monday), absl::Weekday::monday);
+  }
+  for (const char* bad :
+       {"", "2026", "2026-W54", "2027-W53", "2026-W00", "2026-W1", "2026-W1 ", "2026W53", "2026-53",
+        "2026-w53", "-026-W01", "2026-W-1", "2026-W053", "2026-W53-1", "+026-W53"}) {
+    EXPECT_EQ(ReasonOf(ParseWeek(bad).status()), "BAD_WEEK") << bad;
+  }
+}
+
 TEST(Proto, KeepsFractionsAndTimesBeforeTheEpoch) {
   for (absl::Time time :
        {At("2026-03-10T17:00:00.123456Z"), At("1969-12-31T23:59:59.5Z"), absl::UnixEpoch()}) {

@@ -104,7 +104,15 @@ MetricWindow WindowOf(const ChannelInfo& channel, v1::Metric::Kind kind, int win
   return {};
 }
 
-v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl::Time now) {
+MetricWindow WeekOf(const ChannelInfo& channel, v1::Metric::Kind kind, absl::CivilDay monday,
+                    absl::Time now) {
+  const MetricWindow window = WindowOf(channel, kind, 0, now);
+  if (window.policy == nullptr) return {};
+  return {window.policy, monday, monday + 6, monday + 6};
+}
+
+v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl::Time now,
+                            std::optional<absl::CivilDay> week) {
   v1::Dashboard dashboard;
   *dashboard.mutable_as_of() = calendar::ToProto(now);
   ChannelCache channels;
@@ -115,18 +123,30 @@ v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl:
       bool any = fulfillment == v1::FULFILLMENT_MFN;
       for (const v1::MetricPolicy& policy : channel.policies.At(now).metrics()) {
         if (fulfillment == v1::FULFILLMENT_AFN && SellerFulfilledOnly(policy.kind())) continue;
-        const MetricWindow window = WindowOf(channel, policy.kind(), policy.window_days(), now);
-        figures.push_back(Figure(store, seller, channel, fulfillment, window, now, ""));
+        const MetricWindow window =
+            week ? WeekOf(channel, policy.kind(), *week, now)
+                 : WindowOf(channel, policy.kind(), policy.window_days(), now);
+        // A metric may have several windows in the policy, and has one in a week.
+        if (week && window.policy != &policy) continue;
+        const auto add = [&](std::string_view category) {
+          figures.push_back(Figure(store, seller, channel, fulfillment, window, now, category));
+          if (!week) return;
+          // No marketplace judges a week.
+          figures.back().clear_threshold();
+          figures.back().clear_status();
+          figures.back().clear_headroom();
+        };
+        add("");
         any = any || figures.back().value().denominator() > 0;
         if (policy.kind() != v1::Metric::KIND_VTR) continue;
         for (const std::string& category : store.CounterCategories(
                  seller, channel.id, fulfillment, Counter::kParcels,
                  calendar::DayNumber(window.first), calendar::DayNumber(window.last))) {
-          figures.push_back(Figure(store, seller, channel, fulfillment, window, now, category));
+          add(category);
         }
       }
       for (const v1::Metric& reported : listed.reported_metrics()) {
-        if (reported.fulfillment() != fulfillment) continue;
+        if (week || reported.fulfillment() != fulfillment) continue;
         figures.push_back(reported);
         figures.back().set_channel(listed.name());
         any = true;

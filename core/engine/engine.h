@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -151,8 +152,9 @@ class Engine {
 std::vector<v1::TrackingVerdict> JudgeTracking(plugins::PluginRegistry& plugins, absl::Time now,
                                                const std::vector<v1::TrackingQuery>& queries);
 
-// All figures of a seller at one time.
-v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl::Time now);
+// All figures of a seller at one time; of the week that begins with `week`, where that is given.
+v1::Dashboard MakeDashboard(store::Reader& store, std::string_view seller, absl::Time now,
+                            std::optional<absl::CivilDay> week = std::nullopt);
 // Keeps what the valid tracking rates of a channel were before and after a parcel changed: where
 // one crossed its threshold, and where the change put a wrong number right. To be called after the
 // counters were; the rates are those of all parcels and of their categories.
@@ -167,5 +169,8 @@ struct MetricWindow {
 };
 MetricWindow WindowOf(const ChannelInfo& channel, v1::Metric::Kind kind, int window_days,
                       absl::Time now);
+// The week that begins with that Monday, for a metric of the policy.
+MetricWindow WeekOf(const ChannelInfo& channel, v1::Metric::Kind kind, absl::CivilDay monday,
+                    absl::Time now);
 
 }  // namespace aftersales::engine

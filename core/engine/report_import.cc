@@ -7,6 +7,7 @@
 #include "core/domain/resource_names.h"
 #include "core/domain/tracking.h"
 #include "core/engine/commands.h"
+#include "core/engine/import_progress.h"
 #include "core/engine/inflater.h"
 #include "core/status/refusal.h"
 
@@ -204,6 +205,17 @@ absl::StatusOr<v1::ImportReportResponse> ReportImport::Finish() {
   std::stable_sort(response_.mutable_problems()->begin(), response_.mutable_problems()->end(),
                    [](const auto& a, const auto& b) { return a.line() < b.line(); });
   return std::move(response_);
+}
+
+absl::Status ReportImport::Ended(const absl::Status& refusal) {
+  (void)AwaitBatch();  // whatever became of it, what it stored is in the counts now
+  ImportProgress progress;
+  progress.rows_read = response_.row_count();
+  if (header_.validate_only()) return WithProgress(refusal, progress);
+  for (const auto& [kind, count] : counts_) {
+    progress.stored[kind] = count.created() + count.updated() + count.unchanged();
+  }
+  return WithProgress(refusal, progress);
 }
 
 void ReportImport::AddProblem(const plugin::v1::ReportProblem& problem) {

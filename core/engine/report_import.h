@@ -31,6 +31,8 @@ class ReportImport {
   absl::Status Feed(std::string_view bytes);
   // The end of the file: what became of it.
   absl::StatusOr<v1::ImportReportResponse> Finish();
+  // A refusal that ends the import, with what was stored before it.
+  absl::Status Ended(const absl::Status& refusal);
 
  private:
   struct Batch;

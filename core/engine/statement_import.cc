@@ -14,6 +14,7 @@
 #include "core/domain/reconcile.h"
 #include "core/domain/resource_names.h"
 #include "core/engine/commands.h"
+#include "core/engine/import_progress.h"
 #include "core/status/refusal.h"
 
 namespace aftersales::engine {
@@ -132,6 +133,15 @@ absl::StatusOr<v1::ImportStatementResponse> StatementImport::Finish() {
   std::stable_sort(response_.mutable_problems()->begin(), response_.mutable_problems()->end(),
                    [](const auto& a, const auto& b) { return a.line() < b.line(); });
   return std::move(response_);
+}
+
+absl::Status StatementImport::Ended(const absl::Status& refusal) const {
+  ImportProgress progress;
+  progress.rows_read = reader_.row_count();
+  if (!header_.validate_only()) {
+    progress.stored["lines"] = response_.created_count() + response_.unchanged_count();
+  }
+  return WithProgress(refusal, progress);
 }
 
 void StatementImport::AddProblem(v1::ImportProblem problem) {

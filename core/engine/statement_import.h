@@ -25,6 +25,8 @@ class StatementImport {
   absl::Status Feed(std::string_view bytes);
   // The end of the file: what became of it.
   absl::StatusOr<v1::ImportStatementResponse> Finish();
+  // A refusal that ends the import, with what was stored before it.
+  absl::Status Ended(const absl::Status& refusal) const;
 
  private:
   StatementImport(Engine& engine, v1::Actor actor, std::string seller, v1::BankLine::Source source,

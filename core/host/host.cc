@@ -15,9 +15,11 @@
 #include <system_error>
 
 #include "absl/strings/numbers.h"
+#include "core/api/message_check.h"
 #include "core/api/services.h"
 #include "core/engine/clock.h"
 #include "core/engine/engine.h"
+#include "core/host/library_log.h"
 #include "core/host/server_settings.h"
 #include "core/plugins/registry.h"
 #include "core/status/refusal.h"
@@ -114,6 +116,7 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
                       ": without TLS and authentication it serves this machine only"))
         .Field("listen", "127.0.0.1:PORT, [::1]:PORT or localhost:PORT");
   }
+  TakeLibraryLogs();
   auto parts = std::make_unique<Parts>();
   parts->clock = options.clock != nullptr ? options.clock
                  : options.pinned_time    ? std::make_shared<ManualClock>(*options.pinned_time)
@@ -151,7 +154,8 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   parts->store = *std::move(store);
   parts->engine =
       std::make_unique<engine::Engine>(*parts->store, *parts->plugins, *parts->clock, *parts->ids);
-  parts->services = std::make_unique<api::Services>(*parts->engine);
+  parts->services = std::make_unique<api::Services>(
+      *parts->engine, api::ImportLimits{options.import_idle_max, options.import_time_max});
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -159,11 +163,22 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
   ApplyServerSettings(builder);
   for (const auto& service : parts->services->list()) builder.RegisterService(service.get());
-  parts->server = builder.BuildAndStart();
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(api::MakeMessageCheck());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  std::string why_not;
+  {
+    const GrpcLogPause pause;
+    parts->server = builder.BuildAndStart();
+    why_not = pause.SystemError();
+  }
   if (parts->server == nullptr || parts->port == 0) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "ADDRESS_IN_USE",
-                  Cat("cannot listen at ", options.listen,
-                      "; another program uses the port: choose another one with --listen"));
+    const bool used = why_not.empty() || why_not == std::generic_category().message(EADDRINUSE);
+    return Refuse(absl::StatusCode::kFailedPrecondition,
+                  used ? "ADDRESS_IN_USE" : "ADDRESS_UNUSABLE",
+                  Cat("cannot listen at ", options.listen, "; ",
+                      used ? "another program uses the port" : why_not,
+                      ": choose another one with --listen"));
   }
   parts->listen_host = options.listen.substr(0, options.listen.rfind(':'));
   parts->engine->Start();

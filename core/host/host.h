@@ -43,6 +43,9 @@ struct HostOptions {
   // Called before every write statement; tests stop the process here. The program takes the number
   // of the write to die at from the environment, AFTERSALES_FAULT_KILL_AT_WRITE.
   std::function<void()> before_write;
+  // How long an import may wait for its caller's next message, and take in all.
+  absl::Duration import_idle_max = absl::Seconds(60);
+  absl::Duration import_time_max = absl::Hours(1);
 };
 
 class Host {

@@ -62,6 +62,25 @@ absl::Status InvalidField(std::string_view field, std::string_view reason,
   return Refuse(absl::StatusCode::kInvalidArgument, reason, message).Field(field, message);
 }
 
+absl::Status Extended(const absl::Status& refusal, std::string_view more,
+                      const std::map<std::string, std::string>& figures) {
+  const std::string sentence = Cat(std::string(refusal.message()), more);
+  absl::Status extended(refusal.code(), sentence);
+  refusal.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { extended.SetPayload(url, payload); });
+  auto info = PayloadOf<google::rpc::ErrorInfo>(refusal, kErrorInfoUrl);
+  for (const auto& [key, value] : figures) (*info.mutable_metadata())[key] = value;
+  extended.SetPayload(View(kErrorInfoUrl), absl::Cord(info.SerializeAsString()));
+  auto violations = PayloadOf<google::rpc::BadRequest>(refusal, kBadRequestUrl);
+  for (auto& violation : *violations.mutable_field_violations()) {
+    if (violation.description() == refusal.message()) violation.set_description(sentence);
+  }
+  if (violations.field_violations_size() > 0) {
+    extended.SetPayload(View(kBadRequestUrl), absl::Cord(violations.SerializeAsString()));
+  }
+  return extended;
+}
+
 absl::Status NotFound(std::string_view resource_name) {
   return Refuse(absl::StatusCode::kNotFound, "NOT_FOUND",
                 Cat("there is no ", resource_name.empty() ? "such resource" : resource_name))

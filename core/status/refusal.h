@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -54,6 +55,10 @@ class Refuse {
 // INVALID_ARGUMENT on one field: the commonest refusal.
 absl::Status InvalidField(std::string_view field, std::string_view reason,
                           std::string_view message);
+
+// The same refusal with more to its sentence, and more figures for programs.
+absl::Status Extended(const absl::Status& refusal, std::string_view more,
+                      const std::map<std::string, std::string>& figures);
 
 // The resource is not there, or belongs to another seller: the two are never told apart.
 absl::Status NotFound(std::string_view resource_name);

@@ -1,6 +1,12 @@
 // What nobody should send: each gets an error that names the field, and the host goes on.
 #include <grpcpp/generic/generic_stub.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
+#include <cstdio>
+#include <sstream>
+
+#include "core/status/refusal.h"
 #include "tests/e2e/test_host.h"
 
 namespace aftersales::e2e {
@@ -261,20 +267,100 @@ grpc::Status CallRaw(const Api& api, const std::string& method, const std::strin
 }
 
 TEST_F(BadInputTest, BytesThatAreNoMessage) {
-  const std::string method = "/aftersales.v1.ReturnService/GetReturn";
+  // One message in, one or many out.
   // Field 1 with a text that is no UTF-8; a length beyond the end; a field of a wrong kind.
   for (const std::string& bytes :
        {std::string("\x0A\x02\xC3\x28"),
         std::string("\x0A\x7F"
                     "abc"),
         std::string("\xFF\xFF\xFF"), std::string("\x0B"), std::string(100000, '\x0A')}) {
-    const grpc::Status status = CallRaw(api(), method, bytes);
-    EXPECT_FALSE(status.ok());
-    EXPECT_NE(status.error_code(), StatusCode::DEADLINE_EXCEEDED) << status.error_message();
-    EXPECT_NE(status.error_code(), StatusCode::NOT_FOUND) << status.error_message();
+    for (const char* method :
+         {"/aftersales.v1.ReturnService/GetReturn", "/aftersales.v1.RefundService/IssueRefund",
+          "/aftersales.v1.EventService/Watch"}) {
+      const grpc::Status status = CallRaw(api(), method, bytes);
+      EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT) << status.error_message();
+      EXPECT_EQ(RefusalOf(status).reason, "BAD_MESSAGE");
+      EXPECT_THAT(status.error_message(), testing::HasSubstr(method));
+    }
   }
   EXPECT_EQ(CallRaw(api(), "/aftersales.v1.ReturnService/NoSuchMethod", "").error_code(),
             StatusCode::UNIMPLEMENTED);
+}
+
+// The log of the host while one lives, instead of stderr.
+class KeptLog {
+ public:
+  KeptLog() : before_(spdlog::default_logger()) {
+    auto logger = std::make_shared<spdlog::logger>(
+        "kept", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
+    logger->set_pattern("%l %v");
+    logger->set_level(spdlog::level::warn);
+    spdlog::set_default_logger(std::move(logger));
+    testing::internal::CaptureStderr();
+  }
+  ~KeptLog() {
+    if (!ended_) (void)testing::internal::GetCapturedStderr();
+    spdlog::set_default_logger(before_);
+  }
+  std::string Stderr() {
+    ended_ = true;
+    return testing::internal::GetCapturedStderr();
+  }
+  std::vector<std::string> Lines(std::string_view with) const {
+    std::vector<std::string> lines;
+    std::istringstream all(text_.str());
+    for (std::string line; std::getline(all, line);) {
+      if (line.find(with) != std::string::npos) lines.push_back(line);
+    }
+    return lines;
+  }
+
+ private:
+  std::shared_ptr<spdlog::logger> before_;
+  std::ostringstream text_;
+  bool ended_ = false;
+};
+
+TEST_F(BadInputTest, LibrariesWriteIntoTheHostsLogAndDoNotFillIt) {
+  KeptLog log;
+  const std::string no_utf8("\x0A\x02\xC3\x28");
+  const auto send = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      CallRaw(api(), "/aftersales.v1.ReturnService/GetReturn", no_utf8);
+    }
+  };
+  const absl::Time start = absl::Now();
+  send(50);
+  if (absl::Now() - start < absl::Seconds(1)) {
+    EXPECT_EQ(log.Lines("library=protobuf").size(), 1u);
+  }
+  absl::SleepFor(absl::Milliseconds(1100));
+  send(1);
+  const std::vector<std::string> lines = log.Lines("library=protobuf");
+  ASSERT_GE(lines.size(), 2u);
+  EXPECT_THAT(lines[0], testing::StartsWith("warning library=protobuf place="));
+  EXPECT_THAT(lines[0], testing::HasSubstr("left_out=0 String field"));
+  EXPECT_THAT(lines[0], testing::HasSubstr("GetReturnRequest.name"));
+  int written = 0;
+  for (const std::string& line : lines) {
+    int left_out = -1;
+    ASSERT_EQ(std::sscanf(line.c_str() + line.find("left_out="), "left_out=%d", &left_out), 1);
+    written += 1 + left_out;
+  }
+  EXPECT_EQ(written, 51);
+  EXPECT_EQ(log.Stderr(), "");
+}
+
+TEST_F(BadInputTest, PortThatIsTakenIsSaidOnce) {
+  KeptLog log;
+  host::HostOptions options;
+  options.data_directory = directory() / "other";
+  options.listen = host().address();
+  const auto second = host::Host::Start(std::move(options));
+  EXPECT_EQ(ReasonOf(second.status()), "ADDRESS_IN_USE");
+  EXPECT_THAT(std::string(second.status().message()), testing::HasSubstr("--listen"));
+  EXPECT_EQ(log.Lines("").size(), 0u);
+  EXPECT_EQ(log.Stderr(), "");
 }
 
 TEST_F(BadInputTest, ValidateOnlyChangesNothing) {

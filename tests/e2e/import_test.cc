@@ -1,5 +1,8 @@
 // Report files over the stream of ImportReport, with the plugin that reads Amazon's.
+#include <grpcpp/generic/generic_stub.h>
 #include <zlib.h>
+
+#include <thread>
 
 #include "tests/e2e/test_host.h"
 
@@ -338,6 +341,213 @@ TEST_F(ImportTest, CallerThatGoesAwayMidway) {
   EXPECT_EQ(reply->counts(0).created() + reply->counts(0).unchanged(), 20000);
   EXPECT_EQ(reply->counts(0).updated(), 0);
   EXPECT_EQ(ReturnCount(), 20000);
+}
+
+// It takes no request_id: whatever of a file comes again, in whatever order, changes nothing.
+TEST_F(ImportTest, RowSeenBeforeChangesNothingAndTellsNobody) {
+  const std::string file = ReturnsFile(1200);
+  // All at once, as after a lost answer: one of them stores a row.
+  std::vector<Reply<v1::ImportReportResponse>> replies(3);
+  std::vector<std::thread> callers;
+  for (auto& reply : replies) {
+    callers.emplace_back([&] { reply = api().Import(header_, file); });
+  }
+  for (std::thread& caller : callers) caller.join();
+  int64_t created = 0;
+  for (const auto& reply : replies) {
+    ASSERT_TRUE(reply.ok()) << reply.status.error_message();
+    created += reply->counts(0).created();
+    EXPECT_EQ(reply->counts(0).created() + reply->counts(0).unchanged(), 1200);
+  }
+  EXPECT_EQ(created, 1200);
+  EXPECT_EQ(ReturnCount(), 1200);
+
+  // The next report has the decision; the one before, sent once more, does not take it back.
+  std::string decided = file;
+  for (size_t at = 0; (at = decided.find("\tPending\t", at)) != std::string::npos;) {
+    decided.replace(at, 9, "\tApproved\t");
+  }
+  const auto next = api().Import(header_, decided);
+  ASSERT_TRUE(next.ok()) << next.status.error_message();
+  EXPECT_EQ(next->counts(0).updated(), 1200);
+  const auto state = [&] {
+    std::vector<std::string> bodies;
+    v1::ListReturnsRequest request;
+    request.set_parent(kSeller);
+    request.set_page_size(1000);
+    const auto page = api().Call(&Returns::ListReturns, request);
+    for (const v1::Return& each : page->returns()) {
+      bodies.push_back(each.SerializeAsString());
+    }
+    return bodies;
+  };
+  const std::vector<std::string> before = state();
+  const size_t events = AllEvents().size();
+  const auto half = [](const std::string& of) {
+    return of.substr(0, of.find('\n', of.size() / 2) + 1);
+  };
+  for (const std::string& again : {decided, file, half(file), half(decided)}) {
+    const auto reply = api().Import(header_, again);
+    ASSERT_TRUE(reply.ok()) << reply.status.error_message();
+    ASSERT_EQ(reply->counts_size(), 1);
+    EXPECT_EQ(reply->counts(0).created(), 0);
+    EXPECT_EQ(reply->counts(0).updated(), 0);
+    EXPECT_EQ(reply->counts(0).unchanged(), reply->row_count());
+  }
+  EXPECT_EQ(state(), before);
+  EXPECT_EQ(AllEvents().size(), events);
+}
+
+TEST_F(ImportTest, FileThatBreaksOffSaysWhatIsStored) {
+  const std::string file = ReturnsFile(20000);
+  const std::string packed = Gzip(file);
+  const auto cut = api().Import(header_, packed.substr(0, packed.size() * 3 / 4));
+  EXPECT_EQ(cut.code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(cut.reason(), "BAD_GZIP");
+  const int stored = ReturnCount();
+  EXPECT_GT(stored, 0);
+  EXPECT_LT(stored, 20000);
+  EXPECT_EQ(cut.metadata("returns_stored"), std::to_string(stored));
+  EXPECT_EQ(cut.metadata("rows_read"), std::to_string(stored));
+  EXPECT_THAT(cut.status.error_message(), testing::HasSubstr(std::to_string(stored)));
+  EXPECT_THAT(cut.status.error_message(), testing::HasSubstr("safe"));
+  // What a damaged one says is true of what it stored, too, when it was only tried.
+  header_.set_validate_only(true);
+  const auto tried = api().Import(header_, packed.substr(0, packed.size() * 3 / 4));
+  EXPECT_THAT(tried.status.error_message(), testing::HasSubstr("nothing of them stored"));
+  header_.set_validate_only(false);
+  // Nothing was read yet.
+  const auto early = api().Import(header_, packed.substr(0, 100));
+  EXPECT_EQ(early.reason(), "BAD_GZIP");
+  EXPECT_THAT(early.status.error_message(), testing::HasSubstr("nothing was stored"));
+
+  const auto whole = api().Import(header_, packed);
+  ASSERT_TRUE(whole.ok()) << whole.status.error_message();
+  EXPECT_EQ(whole->counts(0).created(), 20000 - stored);
+  EXPECT_EQ(whole->counts(0).unchanged(), stored);
+}
+
+// Bytes that are no message are not the end of the file, which would be half of it then.
+TEST_F(ImportTest, BytesThatAreNoMessageAreNotTheEnd) {
+  v1::ImportReportRequest header, chunk;
+  *header.mutable_header() = header_;
+  chunk.set_chunk(ReturnsFile(3));
+  grpc::GenericStub stub(api().channel());
+  for (const bool first : {false, true}) {
+    grpc::ClientContext context;
+    api().Prepare(context);
+    grpc::CompletionQueue queue;
+    const auto done = [&] {
+      void* tag = nullptr;
+      bool ok = false;
+      queue.Next(&tag, &ok);
+      return ok;
+    };
+    auto call = stub.PrepareCall(&context, "/aftersales.v1.ChannelService/ImportReport", &queue);
+    call->StartCall(nullptr);
+    done();
+    std::vector<std::string> messages = {header.SerializeAsString(), chunk.SerializeAsString()};
+    if (first) messages.clear();
+    messages.push_back("\xFF\xFF\xFF");
+    bool open = true;
+    for (const std::string& message : messages) {
+      const grpc::Slice slice(message);
+      if (!open) break;
+      call->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+      open = done();
+    }
+    if (open) {
+      call->WritesDone(nullptr);
+      done();
+    }
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    done();
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT) << status.error_message();
+    EXPECT_EQ(RefusalOf(status).reason, "BAD_STREAM");
+  }
+}
+
+class SlowImportTest : public ImportTest {
+ protected:
+  SlowImportTest() {
+    adjust_options_ = [](host::HostOptions& options) {
+      options.import_idle_max = absl::Milliseconds(1500);
+      options.import_time_max = absl::Seconds(4);
+    };
+  }
+  // One import that is begun and not ended.
+  struct Open {
+    grpc::ClientContext context;
+    v1::ImportReportResponse response;
+    std::unique_ptr<grpc::ClientWriter<v1::ImportReportRequest>> stream;
+  };
+  std::unique_ptr<Open> Begin(const std::vector<v1::ImportReportRequest>& messages) {
+    auto open = std::make_unique<Open>();
+    api().Prepare(open->context);
+    open->stream = api().stub<Channels>().ImportReport(&open->context, &open->response);
+    for (const auto& message : messages) open->stream->Write(message);
+    return open;
+  }
+  v1::ImportReportRequest Header() const {
+    v1::ImportReportRequest message;
+    *message.mutable_header() = header_;
+    return message;
+  }
+  static v1::ImportReportRequest Chunk(std::string_view bytes) {
+    v1::ImportReportRequest message;
+    message.set_chunk(std::string(bytes));
+    return message;
+  }
+};
+
+TEST_F(SlowImportTest, CallersWhoSendNothingLoseTheirPlaces) {
+  const std::string file = ReturnsFile(20000);
+  const std::string large = file.substr(0, 1000 * 1000);
+  std::vector<std::unique_ptr<Open>> idle;
+  for (const auto& messages : std::vector<std::vector<v1::ImportReportRequest>>{
+           {}, {}, {Header()}, {Header(), Chunk(large)}}) {
+    idle.push_back(Begin(messages));
+  }
+  // All places are taken, once the host has seen the four.
+  ASSERT_TRUE(Eventually([&] { return api().Import(header_, ReturnsFile(1)).reason() == "BUSY"; }));
+  for (const auto& open : idle) {
+    const grpc::Status status = open->stream->Finish();
+    EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED) << status.error_message();
+    EXPECT_EQ(RefusalOf(status).reason, "IMPORT_IDLE");
+  }
+  // And four may begin again.
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([&] {
+      const auto reply = api().Import(header_, ReturnsFile(2));
+      EXPECT_TRUE(reply.ok()) << reply.status.error_message();
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+TEST_F(SlowImportTest, WhatWasStoredBeforeThePauseIsSaid) {
+  const auto open = Begin({Header(), Chunk(ReturnsFile(20000).substr(0, 1000 * 1000))});
+  const grpc::Status status = open->stream->Finish();
+  const Refusal refusal = RefusalOf(status);
+  EXPECT_EQ(refusal.reason, "IMPORT_IDLE");
+  EXPECT_GT(ReturnCount(), 0);
+  EXPECT_EQ(refusal.metadata.at("returns_stored"), std::to_string(ReturnCount()));
+}
+
+TEST_F(SlowImportTest, CallersWhoSendALittleNowAndThenLoseThemToo) {
+  const std::string file = ReturnsFile(100);
+  const auto open = Begin({Header()});
+  bool more = true;
+  for (size_t at = 0; more && at < 100; ++at) {
+    more = open->stream->Write(Chunk(file.substr(at, 1)));
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_FALSE(more);
+  const grpc::Status status = open->stream->Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED) << status.error_message();
+  EXPECT_EQ(RefusalOf(status).reason, "IMPORT_TOO_LONG");
 }
 
 }  // namespace

@@ -442,5 +442,53 @@ TEST_F(ReconcileTest, RefusesPeriodsAndMatchesThatCannotBe) {
   EXPECT_TRUE(Unmatch(*ignored).ok());
 }
 
+class SlowReconcileTest : public ReconcileTest {
+ protected:
+  SlowReconcileTest() {
+    adjust_options_ = [](host::HostOptions& options) {
+      options.import_idle_max = absl::Milliseconds(1500);
+    };
+  }
+};
+
+TEST_F(SlowReconcileTest, CallersWhoSendNothingLoseTheirPlaces) {
+  // As many as there are places, one with rows enough to be stored before it falls silent.
+  struct Open {
+    grpc::ClientContext context;
+    v1::ImportStatementResponse response;
+    std::unique_ptr<grpc::ClientWriter<v1::ImportBankStatementRequest>> stream;
+  };
+  std::vector<std::unique_ptr<Open>> idle;
+  for (int i = 0; i < 4; ++i) {
+    idle.push_back(std::make_unique<Open>());
+    api().Prepare(idle.back()->context);
+    idle.back()->stream =
+        api().stub<Reconciles>().ImportBankStatement(&idle.back()->context, &idle.back()->response);
+  }
+  v1::ImportBankStatementRequest message;
+  message.mutable_header()->set_parent(kSeller);
+  idle[0]->stream->Write(message);
+  std::string file(kHeader);
+  for (int i = 0; i < 700; ++i) file += Row("2026-03-12", "5.00", std::to_string(i));
+  message.set_chunk(file);
+  idle[0]->stream->Write(message);
+  ASSERT_TRUE(Eventually([&] { return Bank(std::string(kHeader)).reason() == "BUSY"; }));
+  for (const auto& open : idle) {
+    const grpc::Status status = open->stream->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << status.error_message();
+    const Refusal refusal = RefusalOf(status);
+    EXPECT_EQ(refusal.reason, "IMPORT_IDLE");
+    if (open == idle[0]) {
+      EXPECT_EQ(refusal.metadata.at("rows_read"), "700");
+      EXPECT_EQ(refusal.metadata.at("lines_stored"), "500");
+    }
+  }
+  EXPECT_EQ(Lines().size(), 500u);
+  const auto whole = Bank(file);
+  ASSERT_TRUE(whole.ok()) << whole.status.error_message();
+  EXPECT_EQ(whole->created_count(), 200);
+  EXPECT_EQ(whole->unchanged_count(), 500);
+}
+
 }  // namespace
 }  // namespace aftersales::e2e

@@ -121,6 +121,7 @@ void HostTest::StartHost() {
   options.plugin_files.push_back(std::filesystem::path(AFTERSALES_PLUGIN_DIR) /
                                  "amazon_reports.so");
   options.clock = clock_;
+  if (adjust_options_) adjust_options_(options);
   absl::StatusOr<std::unique_ptr<host::Host>> started = host::Host::Start(std::move(options));
   ASSERT_TRUE(started.ok()) << started.status();
   host_ = *std::move(started);

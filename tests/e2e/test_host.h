@@ -53,6 +53,8 @@ class HostTest : public testing::Test {
 
   // Loads one more of the test plugins, such as `fake_blind_market.so`; before SetUp.
   void AddPlugin(std::string file) { more_plugins_.push_back(std::move(file)); }
+  // What the host is started with besides, such as shorter limits; before SetUp.
+  std::function<void(host::HostOptions&)> adjust_options_;
   void StartHost();
   void StopHost();
   // The same data in a new host, as after a restart of the program.

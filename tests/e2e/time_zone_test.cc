@@ -115,5 +115,100 @@ TEST_F(TimeZoneTest, WindowOfSixtyDaysHasSixtyLocalDates) {
   EXPECT_TRUE(found);
 }
 
+// Sunday the third of January is of week 53 of the year before, and ends in Tokyo when it begins
+// in Los Angeles.
+TEST_F(TimeZoneTest, WeekIsOfTheYearOfItsThursdayAtTheMarketplace) {
+  clock().Set(At("2027-01-12T12:00:00Z"));
+  const auto put = [&](std::string_view channel, std::string_view id, std::string_view placed,
+                       bool defective) {
+    v1::Order order = OrderOf(channel, id, {{"A", 1, 1000, 0}});
+    *order.mutable_placed_at() = Stamp(At(placed));
+    *order.mutable_expected_ship_by() = Stamp(At(placed) + absl::Hours(48));
+    *order.mutable_ship_confirmed_at() = Stamp(At(placed) + absl::Hours(24));
+    *order.mutable_delivered_at() = Stamp(At(placed) + absl::Hours(72));
+    if (defective) {
+      v1::Defect* defect = order.add_defects();
+      defect->set_kind(v1::Defect::KIND_FEEDBACK);
+      defect->set_rating(1);
+      defect->set_outcome(v1::Defect::OUTCOME_OPEN);
+    }
+    Put(order);
+  };
+  put("us", "us-52", "2026-12-28T07:59:59Z", false);  // Sunday 23:59:59 in Los Angeles
+  put("us", "us-53", "2026-12-28T08:00:00Z", true);   // Monday 00:00
+  put("us", "us-53-end", "2027-01-04T07:59:59Z", false);
+  put("us", "us-01", "2027-01-04T08:00:00Z", false);
+  put("jp", "jp-52", "2026-12-27T14:59:59Z", false);  // Sunday 23:59:59 in Tokyo
+  put("jp", "jp-53", "2026-12-27T15:00:00Z", false);
+  put("jp", "jp-53-end", "2027-01-03T14:59:59Z", true);
+  put("jp", "jp-01", "2027-01-03T15:00:00Z", false);
+
+  struct Case {
+    const char* week;
+    const char* channel;
+    const char* first;
+    const char* last;
+    int orders;
+    int defective;
+    std::vector<std::string> ids;  // newest first
+  };
+  for (const Case& c :
+       {Case{"2026-W52", "us", "2026-12-21", "2026-12-27", 1, 0, {"us-52"}},
+        Case{"2026-W53", "us", "2026-12-28", "2027-01-03", 2, 1, {"us-53-end", "us-53"}},
+        Case{"2027-W01", "us", "2027-01-04", "2027-01-10", 1, 0, {"us-01"}},
+        Case{"2027-W02", "us", "2027-01-11", "2027-01-17", 0, 0, {}},
+        Case{"2026-W52", "jp", "2026-12-21", "2026-12-27", 1, 0, {"jp-52"}},
+        Case{"2026-W53", "jp", "2026-12-28", "2027-01-03", 2, 1, {"jp-53-end", "jp-53"}},
+        Case{"2027-W01", "jp", "2027-01-04", "2027-01-10", 1, 0, {"jp-01"}}}) {
+    const std::string channel = std::string(kSeller) + "/channels/" + c.channel;
+    v1::GetDashboardRequest request;
+    request.set_parent(kSeller);
+    request.set_week(c.week);
+    const auto dashboard = api().Call(&Metrics::GetDashboard, request);
+    ASSERT_TRUE(dashboard.ok()) << dashboard.status.error_message();
+    int figures = 0;
+    for (const v1::Metric& metric : dashboard->metrics()) {
+      if (metric.channel() != channel || metric.kind() != v1::Metric::KIND_ODR) continue;
+      ++figures;
+      EXPECT_EQ(metric.window_start(), c.first);
+      EXPECT_EQ(metric.window_end(), c.last);
+      EXPECT_EQ(metric.value().denominator(), c.orders) << c.week << c.channel;
+      EXPECT_EQ(metric.value().numerator(), c.defective) << c.week << c.channel;
+      EXPECT_FALSE(metric.has_threshold());
+      EXPECT_EQ(metric.status(), v1::Metric::STATUS_UNSPECIFIED);
+    }
+    EXPECT_EQ(figures, 1);
+    v1::ListMetricOrdersRequest list;
+    list.set_parent(kSeller);
+    list.set_channel(channel);
+    list.set_fulfillment(v1::FULFILLMENT_MFN);
+    list.set_kind(v1::Metric::KIND_ODR);
+    list.set_week(c.week);
+    list.set_cases(v1::ListMetricOrdersRequest::CASES_DENOMINATOR);
+    const auto cases = api().Call(&Metrics::ListMetricOrders, list);
+    ASSERT_TRUE(cases.ok()) << cases.status.error_message();
+    std::vector<std::string> ids;
+    for (const v1::MetricOrder& order : cases->orders()) ids.push_back(order.order_external_id());
+    EXPECT_EQ(ids, c.ids) << c.week;
+  }
+}
+
+TEST_F(TimeZoneTest, WeeksThatThereAreNot) {
+  clock().Set(At("2027-01-12T12:00:00Z"));
+  for (const char* week : {"2026-W54", "2027-W53", "2026-53", "last", "2027-W03"}) {
+    v1::GetDashboardRequest request;
+    request.set_parent(kSeller);
+    request.set_week(week);
+    EXPECT_EQ(api().Call(&Metrics::GetDashboard, request).reason(), "BAD_WEEK") << week;
+    v1::ListMetricOrdersRequest list;
+    list.set_parent(kSeller);
+    list.set_channel(std::string(kSeller) + "/channels/us");
+    list.set_fulfillment(v1::FULFILLMENT_MFN);
+    list.set_kind(v1::Metric::KIND_ODR);
+    list.set_week(week);
+    EXPECT_EQ(api().Call(&Metrics::ListMetricOrders, list).reason(), "BAD_WEEK") << week;
+  }
+}
+
 }  // namespace
 }  // namespace aftersales::e2e

@@ -11,6 +11,10 @@ struct Silence {
   const char* mode;
   bool done;
 };
+// For the names of the tests, which would show bytes.
+void PrintTo(const Silence& silence, std::ostream* out) {
+  *out << silence.mode << (silence.done ? ", done" : ", not done");
+}
 constexpr Silence kSilences[] = {{"TIMEOUT_DONE", true},
                                  {"TIMEOUT_NOT_DONE", false},
                                  {"GARBAGE", true},

@@ -8,7 +8,12 @@
 namespace aftersales::cli {
 namespace {
 
+struct DashboardOptions : Connection {
+  std::string week;
+};
+
 struct OrdersOptions : Connection {
+  std::string week;
   std::string kind;
   std::string channel;
   std::string fulfillment = "mfn";
@@ -24,16 +29,19 @@ Table::Cell Status(const v1::Metric& metric) {
       return {"good", Style::kGood};
     case v1::Metric::STATUS_BAD:
       return {"BAD", Style::kBad};
-    default:
+    case v1::Metric::STATUS_NONE:
       return {"none", Style::kFaint};
+    default:
+      return {""};
   }
 }
 
-absl::StatusOr<int> RunDashboard(const Session& session, const Connection& options) {
+absl::StatusOr<int> RunDashboard(const Session& session, const DashboardOptions& options) {
   const absl::StatusOr<std::string> seller = session.Seller();
   if (!seller.ok()) return seller.status();
   v1::GetDashboardRequest request;
   request.set_parent(*seller);
+  request.set_week(options.week);
   v1::Dashboard dashboard;
   if (absl::Status status =
           session.client.Call(&v1::MetricsService::Stub::GetDashboard, request, &dashboard);
@@ -63,10 +71,14 @@ absl::StatusOr<int> RunDashboard(const Session& session, const Connection& optio
                                 : metric.window_end();
     table.Add({std::string(IdOf(metric.channel())), Word(metric.fulfillment()), Word(metric.kind()),
                Phrase(metric.source()), Cat(metric.window_start(), "..", end),
-               Cat(metric.value().numerator()), Cat(metric.value().denominator()),
-               metric.percent().empty() ? PercentText(metric.value()) : metric.percent(),
+               // A marketplace may report a rate without its counts, or nothing for a figure.
+               metric.has_value() ? Cat(metric.value().numerator()) : "",
+               metric.has_value() ? Cat(metric.value().denominator()) : "",
+               !metric.percent().empty() ? metric.percent()
+               : metric.has_value()      ? PercentText(metric.value())
+                                         : "n/a",
                ThresholdText(metric.threshold()), Status(metric),
-               metric.status() == v1::Metric::STATUS_NONE ||
+               !metric.has_threshold() || metric.status() == v1::Metric::STATUS_NONE ||
                        metric.source() == v1::Metric::SOURCE_REPORTED
                    ? ""
                    : Cat(metric.headroom())});
@@ -76,8 +88,11 @@ absl::StatusOr<int> RunDashboard(const Session& session, const Connection& optio
     return kExitOk;
   }
   table.Print(session.terminal);
-  session.terminal.out << "\nAs of " << TimeText(dashboard.as_of())
-                       << " UTC. ROOM: how many more bad cases still keep the limit.\n";
+  session.terminal.out
+      << "\nAs of " << TimeText(dashboard.as_of())
+      << (options.week.empty()
+              ? " UTC. ROOM: how many more bad cases still keep the limit.\n"
+              : " UTC. Marketplaces judge no single week, so there is no limit.\n");
   return kExitOk;
 }
 
@@ -96,6 +111,7 @@ absl::StatusOr<int> RunOrders(const Session& session, const OrdersOptions& optio
   request.set_kind(*kind);
   request.set_fulfillment(*fulfillment);
   request.set_window_days(options.window_days);
+  request.set_week(options.week);
   request.set_cases(options.denominator ? v1::ListMetricOrdersRequest::CASES_DENOMINATOR
                     : options.numerator ? v1::ListMetricOrdersRequest::CASES_NUMERATOR
                                         : v1::ListMetricOrdersRequest::CASES_BAD);
@@ -132,13 +148,16 @@ absl::StatusOr<int> RunOrders(const Session& session, const OrdersOptions& optio
 }  // namespace
 
 void AddMetrics(CLI::App& app, Commands& commands) {
-  auto dashboard = std::make_shared<Connection>();
+  auto dashboard = std::make_shared<DashboardOptions>();
   CLI::App* metrics = commands.Add(
       app, "metrics", "Show account health: ODR, late shipment, valid tracking, response",
       R"(  aftersales metrics
+  aftersales metrics --week 2026-W53                    Monday to Sunday, at the marketplace
   aftersales metrics orders odr --channel amazon-us     the orders behind a figure
   aftersales metrics --json | jq -c 'select(.status == "STATUS_BAD")')");
   metrics->require_subcommand(0, 1);
+  metrics->add_option("--week", dashboard->week, "Of one ISO week instead of the policy's windows")
+      ->option_text("YYYY-Www");
   AddConnectionOptions(metrics, dashboard.get());
   metrics->callback([&commands, metrics, dashboard] {
     if (!metrics->get_subcommands().empty()) return;  // CLI11 calls the parents of a command too
@@ -162,6 +181,8 @@ void AddMetrics(CLI::App& app, Commands& commands) {
       ->option_text("mfn|afn (default mfn)");
   command->add_option("--window", orders->window_days, "Window, as in the dashboard")
       ->option_text("DAYS");
+  command->add_option("--week", orders->week, "Instead of a window: one ISO week")
+      ->option_text("YYYY-Www");
   CLI::Option* numerator =
       command->add_flag("--numerator", orders->numerator, "What NUM counts, good or bad");
   command->add_flag("--denominator", orders->denominator, "All cases, not only the bad ones")

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "aftersales/v1/channel_service.grpc.pb.h"
 #include "aftersales/v1/event_service.grpc.pb.h"
+#include "aftersales/v1/metrics_service.grpc.pb.h"
 #include "aftersales/v1/queue_service.grpc.pb.h"
 #include "aftersales/v1/refund_service.grpc.pb.h"
 #include "aftersales/v1/return_service.grpc.pb.h"
@@ -130,7 +131,26 @@ class FakeRefunds : public v1::RefundService::Service {
     response->mutable_manual_action()->add_steps("Open Manage Returns");
     return grpc::Status::OK;
   }
+  grpc::Status GetRefund(grpc::ServerContext*, const v1::GetRefundRequest* request,
+                         v1::Refund* response) override {
+    *response = stored;
+    response->set_name(request->name());
+    return grpc::Status::OK;
+  }
   std::vector<v1::IssueRefundRequest> issued;
+  v1::Refund stored;
+};
+
+class FakeMetrics : public v1::MetricsService::Service {
+ public:
+  grpc::Status GetDashboard(grpc::ServerContext*, const v1::GetDashboardRequest* request,
+                            v1::Dashboard* response) override {
+    week = request->week();
+    *response = dashboard;
+    return grpc::Status::OK;
+  }
+  std::string week;
+  v1::Dashboard dashboard;
 };
 
 class FakeQueue : public v1::QueueService::Service {
@@ -173,6 +193,7 @@ class FakeEvents : public v1::EventService::Service {
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::WatchResponse>* writer) override {
     asked = request->resume_token();
+    if (!refusal.ok()) return Rich(refusal);
     for (int i = 1; i <= 3; ++i) {
       v1::WatchResponse response;
       response.set_resume_token(std::to_string(i));
@@ -193,6 +214,7 @@ class FakeEvents : public v1::EventService::Service {
     return grpc::Status::OK;
   }
   std::string asked;
+  absl::Status refusal;
 };
 
 class ProgramTest : public testing::Test {
@@ -204,7 +226,7 @@ class ProgramTest : public testing::Test {
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             &returns_, &refunds_, &queue_, &channels_, &events_}) {
+             &returns_, &refunds_, &queue_, &channels_, &events_, &metrics_}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -255,6 +277,7 @@ class ProgramTest : public testing::Test {
   FakeQueue queue_;
   FakeChannels channels_;
   FakeEvents events_;
+  FakeMetrics metrics_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };
@@ -466,6 +489,47 @@ TEST_F(ProgramTest, ARefusalShowsSentenceReasonFieldsAndFigures) {
   EXPECT_EQ(error["metadata"]["fulfillment"], "AFN");
 }
 
+TEST_F(ProgramTest, LongLineOfARefusalGoesOnUnderItself) {
+  EXPECT_EQ(Run({"returns", "list", "--status", "foo"}), kExitUsage);
+  const std::vector<std::string> lines = absl::StrSplit(err(), '\n', absl::SkipEmpty());
+  ASSERT_GT(lines.size(), 2u);
+  EXPECT_EQ(lines[0], "error: `foo` is not known (UNKNOWN_WORD)");
+  EXPECT_EQ(lines[1].rfind("  at --status: one of ", 0), 0u) << lines[1];
+  EXPECT_EQ(lines[2].rfind("     ", 0), 0u) << lines[2];
+}
+
+TEST_F(ProgramTest, RefundThatNobodyKnowsOfSaysWhatToDo) {
+  refunds_.stored.set_status(v1::Refund::STATUS_UNKNOWN);
+  refunds_.stored.set_order_external_id("113-1");
+  refunds_.stored.mutable_total()->set_minor_units(2000);
+  refunds_.stored.mutable_total()->set_currency_code("USD");
+  EXPECT_EQ(Run({"refunds", "show", "ref_1"}), 0) << err();
+  EXPECT_THAT(Flat(out()), HasSubstr("look there for 20.00 USD of order 113-1"));
+  EXPECT_THAT(out(), HasSubstr("\n  aftersales refunds settle ref_1 --paid --proof REFERENCE\n"));
+  EXPECT_THAT(out(), HasSubstr("\n  aftersales refunds settle ref_1 --not-paid --proof "));
+  refunds_.stored.set_status(v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Run({"refunds", "show", "ref_1"}), 0) << err();
+  EXPECT_THAT(out(), Not(HasSubstr("settle")));
+}
+
+TEST_F(ProgramTest, FigureThatWasNotReportedIsNotZero) {
+  for (const bool counted : {true, false}) {
+    v1::Metric* metric = metrics_.dashboard.add_metrics();
+    metric->set_channel("sellers/acme/channels/amazon-us");
+    metric->set_fulfillment(v1::FULFILLMENT_MFN);
+    metric->set_kind(v1::Metric::KIND_ODR);
+    metric->set_source(v1::Metric::SOURCE_REPORTED);
+    if (counted) metric->mutable_value()->set_denominator(0);
+  }
+  EXPECT_EQ(Run({"metrics", "--week", "2026-W53"}), 0) << err();
+  EXPECT_EQ(metrics_.week, "2026-W53");
+  const std::vector<std::string> lines = absl::StrSplit(out(), '\n');
+  ASSERT_GT(lines.size(), 2u);
+  EXPECT_THAT(lines[1], HasSubstr(" 0  "));
+  EXPECT_THAT(lines[2], Not(HasSubstr(" 0")));
+  EXPECT_THAT(lines[2], HasSubstr("n/a"));
+}
+
 TEST_F(ProgramTest, ExitCodesFollowTheStatus) {
   const std::vector<std::pair<absl::StatusCode, int>> codes = {
       {absl::StatusCode::kFailedPrecondition, 1}, {absl::StatusCode::kAborted, 1},
@@ -590,6 +654,12 @@ TEST_F(ImportTest, UnreadableFilesDoNotStopTheOthers) {
   EXPECT_EQ(Run({"import", "/tmp", file_.string(), "--channel", "amazon-us"}), kExitUsage);
   EXPECT_THAT(err(), HasSubstr("Is a directory"));
   EXPECT_EQ(channels_.bytes, content_);
+}
+
+TEST_F(ProgramTest, WatchThatWasRefusedHasNowhereToGoOnFrom) {
+  events_.refusal = Refuse(absl::StatusCode::kInvalidArgument, "BAD_RESUME_TOKEN", "no such token");
+  EXPECT_EQ(Run({"watch", "--since", "garbage"}), kExitUsage);
+  EXPECT_EQ(err(), "error: no such token (BAD_RESUME_TOKEN)\n");
 }
 
 TEST_F(ProgramTest, WatchPrintsEventsAndTellsHowToGoOn) {

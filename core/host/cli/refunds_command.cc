@@ -186,6 +186,20 @@ void PrintRefund(const Terminal& terminal, const v1::Refund& refund) {
     terminal.out << "next: somebody else with a higher limit: aftersales refunds approve "
                  << Printable(IdOf(refund.name())) << " --as manager:NAME\n";
   }
+  if (refund.status() == v1::Refund::STATUS_UNKNOWN) {
+    PrintParagraph(
+        terminal,
+        Cat("the host asks the marketplace whether it was paid, where that can be asked; "
+            "until that is known nothing is paid again. Or look there for ",
+            FormatMoney(refund.total()), " of order ", refund.order_external_id(),
+            " yourself, and say what you found:"),
+        "next: ");
+    for (const char* found :
+         {"--paid --proof REFERENCE", "--not-paid --proof \"WHERE YOU LOOKED\""}) {
+      terminal.out << "  aftersales refunds settle " << Printable(IdOf(refund.name())) << ' '
+                   << found << '\n';
+    }
+  }
   if (refund.has_manual_action() && refund.status() == v1::Refund::STATUS_APPROVED) {
     terminal.out << '\n';
     PrintManualAction(terminal, refund.manual_action());

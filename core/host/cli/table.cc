@@ -117,8 +117,10 @@ void PrintField(const Terminal& terminal, std::string_view label, std::string_vi
 
 void PrintParagraph(const Terminal& terminal, std::string_view text, std::string_view indent) {
   const int width = std::max(2, terminal.width - DisplayWidth(indent));
+  std::string lead(indent);
   for (const std::string& line : Wrap(Printable(text), width)) {
-    terminal.out << indent << line << '\n';
+    terminal.out << lead << line << '\n';
+    lead.assign(static_cast<size_t>(DisplayWidth(indent)), ' ');
   }
 }
 

@@ -58,7 +58,8 @@ class Table {
 void PrintField(const Terminal& terminal, std::string_view label, std::string_view value,
                 Style style = Style::kPlain);
 
-// A paragraph within the terminal's width, each line behind `indent`.
+// A paragraph within the terminal's width, the first line behind `indent` and the others behind as
+// much space.
 void PrintParagraph(const Terminal& terminal, std::string_view text, std::string_view indent = "");
 
 }  // namespace aftersales::cli

@@ -62,7 +62,11 @@ absl::StatusOr<int> RunWatch(const Session& session, const WatchOptions& options
   interrupt.OnSignal(nullptr);
   const bool enough = options.count > 0 && count >= options.count;
   const bool stopped_here = enough || interrupt.raised();
-  if (!token.empty() && !options.json && !enough) {
+  // Where it was refused there is nothing to go on from.
+  const bool broke_off = status.ok() || stopped_here ||
+                         status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                         token != options.since;
+  if (!token.empty() && !options.json && !enough && broke_off) {
     session.terminal.err << "to go on from here: aftersales watch --since " << token << '\n';
   }
   if (status.ok() || stopped_here) return kExitOk;

@@ -91,7 +91,9 @@ class Reader {
       : request_(request),
         response_(response),
         state_(*state),
-        decoder_(state->charset, FallbackCharset(request.marketplace_id())) {}
+        // A byte order mark is no promise of the caller's: lines may still be something else.
+        decoder_(request.charset().empty() ? Charset::kGuess : state->charset,
+                 FallbackCharset(request.marketplace_id())) {}
 
   void Run() {
     std::string_view bytes = request_.chunk();
@@ -193,7 +195,7 @@ class Reader {
     if (state_.phase == Phase::kRefused) return false;
     if (head.starts_with(kUtf8Mark)) {
       state_.partial.erase(0, kUtf8Mark.size());
-      state_.charset = Charset::kUtf8;
+      if (state_.charset == Charset::kGuess) state_.charset = Charset::kUtf8;
     }
     // From here on the pieces are joined, so that the rest is read as if it came at once.
     joined_ = std::move(state_.partial);
@@ -331,6 +333,12 @@ class Reader {
 
   std::string_view Decode(std::string_view line) {
     const std::string_view text = decoder_.Decode(line);
+    if (decoder_.damaged()) {
+      Warn(
+          WarningKind::kCharset, {}, "BAD_UTF8",
+          "The line is not UTF-8, which the file is told to be; its other bytes, here and in lines "
+          "like it, are read as U+FFFD. Give another charset, or none to have it guessed.");
+    }
     if (decoder_.fell_back() && !state_.fell_back) {
       state_.fell_back = true;
       // Japanese files are in Shift_JIS as a rule, and other bytes hardly pass for it; Windows-1252

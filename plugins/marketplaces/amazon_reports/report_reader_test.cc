@@ -599,6 +599,19 @@ TEST(Charsets, WesternBytesAreGuessedWithOneWarning) {
   EXPECT_EQ(told.records(0).order().lines(0).title(), "Caf\xC3\xA9 \xE2\x82\xAC");
 }
 
+TEST(Charsets, ToldUtf8ItIsNotReadAsAnythingElse) {
+  const std::string row = OrderRow({{"product-name", "Caf\xE9 cr\xC3\xA8me"}});
+  for (const char* marketplace : {kUs, kJapan}) {
+    const ParseReportResponse response = Feed(HeaderOf(ReportKind::kOrders) + row + row,
+                                              {.marketplace = marketplace, .charset = "utf-8"});
+    ASSERT_EQ(response.records_size(), 2);
+    EXPECT_EQ(response.records(1).order().lines(0).title(), "Caf\xEF\xBF\xBD cr\xC3\xA8me");
+    EXPECT_EQ(response.charset(), "UTF-8");
+    ASSERT_THAT(Reasons(response), ElementsAre("BAD_UTF8"));
+    EXPECT_FALSE(response.problems(0).skipped());
+  }
+}
+
 TEST(Charsets, JapaneseBytesAreReadAsShiftJisInJapanAlone) {
   const std::string file =
       HeaderOf(ReportKind::kOrders) + OrderRow({{"product-name", "\x93\xFA\x96\x7B"},

@@ -117,6 +117,10 @@ std::string_view TextDecoder::Decode(std::string_view line) {
       break;
   }
   if (IsUtf8(line)) return line;
+  if (charset_ == Charset::kUtf8) {
+    damaged_ = true;
+    return Convert(Charset::kUtf8, line);
+  }
   // Each line is judged by itself, so that one bad byte does not spoil the rest of a UTF-8 file.
   fell_back_ = true;
   return Convert(fallback_, line);
@@ -125,7 +129,9 @@ std::string_view TextDecoder::Decode(std::string_view line) {
 std::string_view TextDecoder::Convert(Charset from, std::string_view line) {
   if (handle_ == nullptr || opened_ != from) {
     if (handle_ != nullptr) iconv_close(static_cast<iconv_t>(handle_));
-    handle_ = iconv_open("UTF-8", from == Charset::kCp932 ? "CP932" : "CP1252");
+    handle_ = iconv_open("UTF-8", from == Charset::kCp932    ? "CP932"
+                                  : from == Charset::kCp1252 ? "CP1252"
+                                                             : "UTF-8");
     if (handle_ == reinterpret_cast<void*>(-1)) handle_ = nullptr;
     opened_ = from;
   }

@@ -12,6 +12,7 @@ namespace aftersales::amazon_reports {
 enum class Charset : unsigned char {
   // UTF-8 as long as a line is valid UTF-8, else the fallback of the marketplace.
   kGuess = 0,
+  // And nothing else, whatever the bytes look like.
   kUtf8 = 1,
   kCp1252 = 2,
   kCp932 = 3,
@@ -45,6 +46,8 @@ class TextDecoder {
   // The line as UTF-8, valid until the next call. What the charset does not define becomes U+FFFD.
   std::string_view Decode(std::string_view line);
 
+  // Whether a line was not the UTF-8 that the file is told to be since the start.
+  bool damaged() const { return damaged_; }
   // Whether a line was not UTF-8 and was read in the fallback charset since the start.
   bool fell_back() const { return fell_back_; }
 
@@ -54,6 +57,7 @@ class TextDecoder {
   Charset charset_;
   Charset fallback_;
   bool fell_back_ = false;
+  bool damaged_ = false;
   // iconv_t of `opened_`.
   void* handle_ = nullptr;
   Charset opened_ = Charset::kGuess;

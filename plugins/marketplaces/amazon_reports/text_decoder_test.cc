@@ -62,9 +62,11 @@ TEST(TextDecoder, ReplacesWhatTheCharsetDoesNotDefine) {
             "b\xC3\xA9");
   TextDecoder japanese(Charset::kCp932, Charset::kCp1252);
   EXPECT_EQ(japanese.Decode("a\x93"), "a\xEF\xBF\xBD");
-  // Told UTF-8 but is not: still text.
+  // Told UTF-8 but is not: still text, and no guess.
   TextDecoder utf8(Charset::kUtf8, Charset::kCp1252);
-  EXPECT_EQ(utf8.Decode("caf\xE9"), "caf\xC3\xA9");
+  EXPECT_EQ(utf8.Decode("caf\xE9 cr\xC3\xA8me"), "caf\xEF\xBF\xBD cr\xC3\xA8me");
+  EXPECT_FALSE(utf8.fell_back());
+  EXPECT_TRUE(utf8.damaged());
 }
 
 TEST(TextDecoder, AlwaysGivesUtf8) {
