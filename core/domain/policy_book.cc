@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <tuple>
 
 #include "absl/strings/match.h"
@@ -135,20 +136,26 @@ std::string ProfileSource(const v1::Policy& profile, const Message& section,
 }
 
 absl::Status BadValue(std::string_view path, std::string_view what) {
-  return InvalidField(Cat("policy_version.values.", path), "BAD_POLICY_VALUE", what);
+  return InvalidField(Cat("policy_version.values.", path), "BAD_POLICY_VALUE",
+                      Cat(path, ": ", what));
+}
+
+bool IsUpper(std::string_view text, size_t length) {
+  return text.size() == length &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 absl::Status CheckNumber(std::string_view path, std::string_view name, int64_t value) {
-  if (value < 0) return BadValue(path, Cat("is ", value, "; give 0 or more"));
+  if (value < 0) return BadValue(path, Cat(value, " is below 0; give 0 or more"));
   if (absl::EndsWith(View(name), "_bp") && value > 10'000) {
-    return BadValue(path, Cat("is ", value, " basis points; 10000 are all of it"));
+    return BadValue(path, Cat(value, " basis points are too many; 10000 are all of it"));
   }
   if (name == "return_response_hours" && value < 1) {
     return BadValue(path, "an answer takes at least an hour");
   }
   if (value > kMaxMinorUnits ||
       (!absl::StrContains(View(path), "minor_units") && value > kMaxDuration)) {
-    return BadValue(path, Cat("is ", value, ", which is more than can be meant"));
+    return BadValue(path, Cat(value, " is more than can be meant"));
   }
   return absl::OkStatus();
 }
@@ -159,9 +166,8 @@ absl::Status CheckCurrencyMap(std::string_view path, const Message& section,
     const Message& entry = section.GetReflection()->GetRepeatedMessage(section, &field, i);
     const std::string key =
         entry.GetReflection()->GetString(entry, field.message_type()->map_key());
-    const bool code = key.size() == 3 && std::all_of(key.begin(), key.end(),
-                                                     [](char c) { return c >= 'A' && c <= 'Z'; });
-    if (!code) return BadValue(path, Cat("`", key.substr(0, 16), "` is no currency code"));
+    if (!IsUpper(key, 3))
+      return BadValue(path, Cat("`", key.substr(0, 16), "` is no currency code"));
     const int64_t value = entry.GetReflection()->GetInt64(entry, field.message_type()->map_value());
     if (absl::Status s = CheckNumber(path, field.name(), value); !s.ok()) return s;
   }
@@ -170,6 +176,9 @@ absl::Status CheckCurrencyMap(std::string_view path, const Message& section,
 
 absl::Status CheckHolidays(const v1::Policy& values) {
   for (const auto& [country, list] : values.holidays()) {
+    if (!IsUpper(country, 2)) {
+      return BadValue("holidays", Cat("`", country.substr(0, 16), "` is no country, such as US"));
+    }
     std::string_view rest = list;
     while (!rest.empty()) {
       const size_t comma = rest.find(',');
@@ -215,9 +224,34 @@ absl::Status CheckLimits(const v1::Policy& values) {
       return BadValue("refund_limits", "say whose limit it is in role");
     }
     for (const auto& [currency, most] : limit.max_minor_units()) {
-      if (currency.size() != 3 || most < 0) {
+      if (!IsUpper(currency, 3) || most < 0 || most > kMaxMinorUnits) {
         return BadValue("refund_limits", "limits go by currency code, 0 or more minor units");
       }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCountries(const v1::Policy& values) {
+  for (const std::string& country : values.prepaid_label_countries()) {
+    if (!IsUpper(country, 2)) {
+      return BadValue("prepaid_label_countries",
+                      Cat("`", country.substr(0, 16), "` is no country, such as US"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRecoveries(const v1::Policy& values) {
+  std::set<int> seen;
+  for (const v1::RecoveryPolicy& recovery : values.recoveries()) {
+    if (recovery.disposition() == v1::DISPOSITION_UNSPECIFIED ||
+        !seen.insert(recovery.disposition()).second) {
+      return BadValue("recoveries", "each takes a disposition that no other has");
+    }
+    if (recovery.recovery_bp() < 0 || recovery.recovery_bp() > 10'000) {
+      return BadValue("recoveries", Cat("recovery_bp is ", recovery.recovery_bp(),
+                                        "; give 0 to 10000, which are all of the cost"));
     }
   }
   return absl::OkStatus();
@@ -249,12 +283,14 @@ absl::Status CheckValues(const v1::PolicyVersion& version) {
   if (absl::Status s = CheckHolidays(version.values()); !s.ok()) return s;
   if (absl::Status s = CheckMetrics(version.values()); !s.ok()) return s;
   if (absl::Status s = CheckAlerts(version.values()); !s.ok()) return s;
+  if (absl::Status s = CheckCountries(version.values()); !s.ok()) return s;
+  if (absl::Status s = CheckRecoveries(version.values()); !s.ok()) return s;
   return CheckLimits(version.values());
 }
 
 absl::Status CheckKey(const v1::PolicyVersion& version) {
   const auto bad = [](std::string_view field, std::string_view what) {
-    return InvalidField(Cat("policy_version.", field), "BAD_POLICY_LAYER", what);
+    return InvalidField(Cat("policy_version.", field), "BAD_POLICY_LAYER", Cat(field, ": ", what));
   };
   const bool of_lines =
       version.layer() == v1::POLICY_LAYER_CATEGORY || version.layer() == v1::POLICY_LAYER_SKU;
@@ -262,7 +298,7 @@ absl::Status CheckKey(const v1::PolicyVersion& version) {
     return bad("marketplace_id", "only a CATEGORY or SKU may be narrowed to one; leave it out");
   }
   if (!version.marketplace_id().empty() && FindMarketplace(version.marketplace_id()) == nullptr) {
-    return bad("marketplace_id", "is no marketplace that is known");
+    return bad("marketplace_id", "no marketplace that is known");
   }
   switch (version.layer()) {
     case v1::POLICY_LAYER_GLOBAL:
@@ -272,7 +308,7 @@ absl::Status CheckKey(const v1::PolicyVersion& version) {
       return bad("key", "a region is NA, EU or FE");
     case v1::POLICY_LAYER_MARKETPLACE:
       if (FindMarketplace(version.key()) != nullptr) break;
-      return bad("key", "is no marketplace that is known; such as ATVPDKIKX0DER");
+      return bad("key", "no marketplace that is known; such as ATVPDKIKX0DER");
     case v1::POLICY_LAYER_CATEGORY:
     case v1::POLICY_LAYER_SKU:
       if (!version.key().empty() && version.key().size() <= kMaxKey) break;
@@ -413,8 +449,9 @@ absl::Status CheckPolicyVersion(const v1::PolicyVersion& version) {
   for (int i = 0; i < version.paths_size(); ++i) {
     const std::string& path = version.paths(i);
     const std::string field = Cat("policy_version.paths[", i, "]");
-    if (!FieldMaskUtil::IsValidPath<v1::Policy>(path) || IsOneOf(kNotRules, FirstOf(path)) ||
-        absl::EndsWith(path, ".source")) {
+    // A mask may be empty, and a rule may not.
+    if (path.empty() || !FieldMaskUtil::IsValidPath<v1::Policy>(path) ||
+        IsOneOf(kNotRules, FirstOf(path)) || absl::EndsWith(path, ".source")) {
       return InvalidField(
           field, "BAD_POLICY_PATH",
           Cat("`", path.substr(0, 64), "` is no rule of a policy; ExplainPolicy lists them"));

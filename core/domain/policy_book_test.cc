@@ -201,6 +201,41 @@ TEST_F(PolicyBookTest, RefusesWhatIsNoRule) {
             "BAD_POLICY_VALUE policy_version.values.holidays");
   EXPECT_EQ(reason(R"(layer: POLICY_LAYER_GLOBAL paths: "metrics" values { metrics {} })"),
             "BAD_POLICY_VALUE policy_version.values.metrics");
+  EXPECT_EQ(reason(R"(layer: POLICY_LAYER_GLOBAL paths: "")"),
+            "BAD_POLICY_PATH policy_version.paths[0]");
+  EXPECT_EQ(reason(R"(layer: POLICY_LAYER_GLOBAL paths: "holidays"
+                      values { holidays { key: "Spain" value: "2026-12-25" } })"),
+            "BAD_POLICY_VALUE policy_version.values.holidays");
+  for (const char* countries : {"us", "USA", ""}) {
+    v1::PolicyVersion version =
+        Version(R"(layer: POLICY_LAYER_GLOBAL paths: "prepaid_label_countries")");
+    version.mutable_values()->add_prepaid_label_countries(countries);
+    EXPECT_EQ(FieldOf(CheckPolicyVersion(version)),
+              "policy_version.values.prepaid_label_countries");
+  }
+  for (const char* recoveries :
+       {"recovery_bp: 1", "disposition: DISPOSITION_DISPOSE recovery_bp: -1",
+        "disposition: DISPOSITION_DISPOSE recovery_bp: 10001",
+        "disposition: DISPOSITION_DISPOSE } recoveries { disposition: DISPOSITION_DISPOSE"}) {
+    EXPECT_EQ(reason(Cat(R"(layer: POLICY_LAYER_GLOBAL paths: "recoveries" values { recoveries { )",
+                         recoveries, " } }")
+                         .c_str()),
+              "BAD_POLICY_VALUE policy_version.values.recoveries");
+  }
+  for (const char* limit :
+       {"key: 'usd' value: 1", "key: 'USD' value: -1", "key: 'USD' value: 9223372036854775807"}) {
+    EXPECT_EQ(
+        reason(Cat(R"(layer: POLICY_LAYER_GLOBAL paths: "refund_limits" values { refund_limits {
+                            role: ROLE_OPERATOR max_minor_units { )",
+                   limit, " } } }")
+                   .c_str()),
+        "BAD_POLICY_VALUE policy_version.values.refund_limits");
+  }
+  // The sentence stands alone.
+  EXPECT_EQ(CheckPolicyVersion(Version(R"(layer: POLICY_LAYER_GLOBAL paths: "return_by_days"
+                                          values { return_by_days: -1 })"))
+                .message(),
+            "return_by_days: -1 is below 0; give 0 or more");
   v1::PolicyVersion without = Version("layer: POLICY_LAYER_GLOBAL");
   without.clear_source();
   EXPECT_EQ(ReasonOf(CheckPolicyVersion(without)), "SOURCE_REQUIRED");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "core/domain/calendar.h"
@@ -21,6 +22,23 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr size_t kRecordMax = 64 * 1024;
 constexpr int kRowsBeforeHeaderMax = 30;
 constexpr size_t kReferenceMax = 200;
+// Minor units. A million rows of it are still a sum.
+constexpr int64_t kAmountMax = 1'000'000'000'000'000;
+
+// Files that hold the rows and are no text.
+struct FileMark {
+  std::string_view bytes;
+  std::string_view message;
+};
+constexpr FileMark kFileMarks[] = {
+    {"PK\x03\x04", "the file is an Excel workbook or another zip file; save the sheet as CSV"},
+    {"\xD0\xCF\x11\xE0", "the file is an Excel workbook; save the sheet as CSV"},
+    {"%PDF", "the file is a PDF; download the statement as CSV"},
+    {"\x1F\x8B", "the file is packed with gzip; unpack it"},
+    {"\xFF\xFE", "the file is UTF-16; save it as UTF-8"},
+    {"\xFE\xFF", "the file is UTF-16; save it as UTF-8"},
+};
+constexpr size_t kMarkMax = 4;
 constexpr size_t kValueShown = 40;
 constexpr std::array kSeparators = {',', ';', '\t'};
 
@@ -418,7 +436,12 @@ absl::Status StatementReader::Finish() {
 
 absl::Status StatementReader::Drain(bool final) {
   if (!began_) {
-    if (pending_.size() < kByteOrderMark.size() && !final) return absl::OkStatus();
+    if (pending_.size() < kMarkMax && !final) return absl::OkStatus();
+    for (const FileMark& mark : kFileMarks) {
+      if (absl::StartsWith(pending_, View(mark.bytes))) {
+        return InvalidField("chunk", "WRONG_REPORT", mark.message);
+      }
+    }
     if (std::string_view(pending_).substr(0, kByteOrderMark.size()) == kByteOrderMark) {
       pending_.erase(0, kByteOrderMark.size());
     }
@@ -427,14 +450,17 @@ absl::Status StatementReader::Drain(bool final) {
   size_t used = 0;
   while (used < pending_.size()) {
     const std::string_view rest = std::string_view(pending_).substr(used);
-    std::optional<RecordEnd> end = EndOfRecord(rest, separator_, /*quotes=*/true, final);
-    const bool unclosed =
+    std::optional<RecordEnd> end = EndOfRecord(rest, separator_, /*quotes=*/!cut_, final);
+    bool unclosed =
         (!end && (final || rest.size() > kRecordMax)) || (end && end->length > kRecordMax);
     if (unclosed) end = EndOfRecord(rest, separator_, /*quotes=*/false, final);
-    if (!end) {
+    const bool cut = !end;
+    if (cut) {
       if (rest.size() <= 16 * kRecordMax) break;
       end = RecordEnd{rest.size(), 0};
     }
+    // A line that is too long all by itself.
+    if (cut || end->length > kRecordMax) unclosed = false;
     const std::string_view record = rest.substr(0, end->length);
     line_number_ = next_line_;
     for (size_t i = 0; i < end->length + end->line_end; ++i) {
@@ -443,6 +469,8 @@ absl::Status StatementReader::Drain(bool final) {
       }
     }
     used += end->length + end->line_end;
+    // The rest of a line that was told of.
+    if (std::exchange(cut_, cut)) continue;
     if (unclosed || record.size() > kRecordMax) {
       ++row_count_;
       Problem("", unclosed ? "UNCLOSED_QUOTE" : "TOO_LONG",
@@ -563,6 +591,11 @@ void StatementReader::Read(const std::vector<std::string>& fields) {
     if (!any) return missing("credit", "the row has neither a debit nor a credit");
   }
   if (amount == 0) return Problem(name("amount"), "ZERO_AMOUNT", "nothing moved");
+  if (amount > kAmountMax || amount < -kAmountMax) {
+    return Problem(
+        name("amount"), "BAD_AMOUNT",
+        Cat(money::Format(money::Make(amount, currency)), " is more than a statement can show"));
+  }
   *row.line.mutable_amount() = money::Make(amount, currency);
 
   struct Text {
@@ -580,6 +613,9 @@ void StatementReader::Read(const std::vector<std::string>& fields) {
     std::string content = value(text.column);
     if (!IsUtf8(content)) {
       return Problem(name(text.column), "BAD_TEXT", "is not UTF-8; save the file as UTF-8");
+    }
+    if (content.find('\0') != std::string::npos) {
+      return Problem(name(text.column), "BAD_TEXT", "holds a zero byte; save the file as text");
     }
     if (content.size() > kReferenceMax) {
       return Problem(name(text.column), "TOO_LONG",

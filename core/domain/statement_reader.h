@@ -50,6 +50,7 @@ class StatementReader {
   const v1::ImportStatementHeader header_;
   std::string pending_;
   bool began_ = false;
+  bool cut_ = false;    // in the rest of a line that is too long
   char separator_ = 0;  // 0 until the header is found
   int rows_before_header_ = 0;
   int64_t line_number_ = 0;  // of the record in hand

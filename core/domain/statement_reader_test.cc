@@ -115,6 +115,51 @@ TEST(StatementReader, QuoteThatIsNeverClosedCostsOneRow) {
   EXPECT_THAT(back.rows, ElementsAre("3 2026-03-13 2.00 USD b"));
 }
 
+TEST(StatementReader, LineThatIsTooLongCostsOneRowHoweverLongItIs) {
+  for (const size_t length : {size_t{200'000}, size_t{5'000'000}}) {
+    for (const char filler : {'z', ','}) {
+      std::string file = "date,amount,currency,reference\n2026-03-12,1.00,USD,a";
+      file += std::string(length, filler);
+      // A quotation mark in the rest of it opens nothing.
+      file += "\"\n2026-03-13,2.00,USD,b\n";
+      const ReadBack back = Read(file);
+      EXPECT_THAT(back.problems, ElementsAre("2  TOO_LONG")) << length << filler;
+      EXPECT_THAT(back.rows, ElementsAre("3 2026-03-13 2.00 USD b"));
+    }
+  }
+}
+
+TEST(StatementReader, AmountsThatNoStatementShows) {
+  const ReadBack back = Read(
+      "date,amount,currency,reference\n2026-03-12,10000000000000.00,USD,most\n"
+      "2026-03-12,10000000000000.01,USD,more\n2026-03-12,-10000000000000.01,USD,less\n");
+  EXPECT_THAT(back.problems, ElementsAre("3 amount BAD_AMOUNT", "4 amount BAD_AMOUNT"));
+  EXPECT_EQ(back.rows.size(), 1u);
+}
+
+TEST(StatementReader, SaysWhatAFileIsThatIsNoText) {
+  for (const auto& [begins, hint] :
+       std::vector<std::pair<std::string, std::string>>{{"PK\x03\x04", "CSV"},
+                                                        {"\xD0\xCF\x11\xE0", "CSV"},
+                                                        {"%PDF-1.7", "CSV"},
+                                                        {"\x1F\x8B\x08\x00", "unpack"},
+                                                        {"\xFF\xFE"
+                                                         "D",
+                                                         "UTF-8"},
+                                                        {"\xFE\xFF"
+                                                         "D",
+                                                         "UTF-8"}}) {
+    for (const std::string& file : {begins, begins + std::string(1000, 'x')}) {
+      const absl::Status status = Read(file).status;
+      EXPECT_EQ(ReasonOf(status), "WRONG_REPORT");
+      EXPECT_THAT(std::string(status.message()), testing::HasSubstr(hint));
+    }
+  }
+  EXPECT_THAT(
+      Read(std::string("date,amount,currency,reference\n2026-03-12,1,USD,a\0b\n", 52)).problems,
+      ElementsAre("2 reference BAD_TEXT"));
+}
+
 TEST(StatementReader, HeaderSettlesWhatCouldBeReadInTwoWays) {
   v1::ImportStatementHeader header;
   header.set_date_order(v1::ImportStatementHeader::DATE_ORDER_DMY);
