@@ -390,7 +390,7 @@ TEST_F(ReconcileTest, SettlementShowsRefundsAndTheBankItsPayout) {
 
 TEST_F(ReconcileTest, MoneyThatCameBackIsALineOfItsOwn) {
   const v1::Refund refund = Paid("113-9200009-0000009", 1000);
-  const std::string reference = refund.external_refund_id();
+  const std::string& reference = refund.external_refund_id();
   ASSERT_TRUE(Bank(kHeader + Row("2026-03-03", "-10.00", reference)).ok());
   Run();
   EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_RECONCILED);

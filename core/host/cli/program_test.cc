@@ -64,7 +64,7 @@ class FakeReturns : public v1::ReturnService::Service {
     size_t first = request->page_token().empty() ? 0 : std::stoul(request->page_token());
     for (size_t i = first; i < stored.size(); ++i) {
       const v1::Return& value = stored[i];
-      const std::string filter = request->filter();
+      const std::string& filter = request->filter();
       if (filter.starts_with("external_rma_id") &&
           filter != Cat("external_rma_id = \"", value.external_rma_id(), "\"")) {
         continue;

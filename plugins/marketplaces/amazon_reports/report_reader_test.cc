@@ -602,8 +602,10 @@ TEST(Charsets, WesternBytesAreGuessedWithOneWarning) {
 TEST(Charsets, ToldUtf8ItIsNotReadAsAnythingElse) {
   const std::string row = OrderRow({{"product-name", "Caf\xE9 cr\xC3\xA8me"}});
   for (const char* marketplace : {kUs, kJapan}) {
-    const ParseReportResponse response = Feed(HeaderOf(ReportKind::kOrders) + row + row,
-                                              {.marketplace = marketplace, .charset = "utf-8"});
+    std::string file = HeaderOf(ReportKind::kOrders);
+    file.append(row).append(row);
+    const ParseReportResponse response =
+        Feed(file, {.marketplace = marketplace, .charset = "utf-8"});
     ASSERT_EQ(response.records_size(), 2);
     EXPECT_EQ(response.records(1).order().lines(0).title(), "Caf\xEF\xBF\xBD cr\xC3\xA8me");
     EXPECT_EQ(response.charset(), "UTF-8");
