@@ -50,7 +50,8 @@ void Decide(Command& c, v1::BankLine* line, v1::BankLine::State state, v1::Event
 
 // The channel of what a line was matched to, so that those who follow it hear of it.
 std::string ChannelOf(Command& c, const std::string& match) {
-  const names::Name name = names::Split(ParseMatch(match).name);
+  const MatchSubject subject = ParseMatch(match);  // which `name` is a view into
+  const names::Name name = names::Split(subject.name);
   if (name.collection != "refunds") return "";
   const auto record = c.store.FindRefund(c.seller, name.id);
   return record ? record->state().channel() : "";
