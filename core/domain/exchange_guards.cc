@@ -17,6 +17,7 @@
 #include "core/domain/refund_fold.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/return_items.h"
+#include "core/domain/stated_reason.h"
 #include "core/domain/stock.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -24,7 +25,6 @@
 namespace aftersales {
 namespace {
 
-constexpr size_t kMaxReason = 500;
 constexpr size_t kMaxReference = 200;
 constexpr size_t kMaxSku = 200;
 constexpr size_t kMaxLocation = 100;

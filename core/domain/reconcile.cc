@@ -7,13 +7,12 @@
 #include "core/domain/calendar.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
+#include "core/domain/stated_reason.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
 namespace aftersales {
 namespace {
-
-constexpr size_t kMaxReason = 500;
 
 using Exact = std::tuple<std::string_view, int64_t, std::string_view>;
 
@@ -23,12 +22,6 @@ Exact KeyOf(const v1::Movement& movement) {
 
 std::string Day(const google::protobuf::Timestamp& time) {
   return calendar::DateText(calendar::LocalDay(calendar::FromProto(time), absl::UTCTimeZone()));
-}
-
-absl::Status CheckReason(std::string_view reason) {
-  if (reason.empty()) return InvalidField("reason", "REASON_REQUIRED", "say why");
-  if (reason.size() <= kMaxReason) return absl::OkStatus();
-  return InvalidField("reason", "TOO_LONG", Cat("at most ", kMaxReason, " bytes"));
 }
 
 absl::Status AlreadyMatched(const v1::BankLine& line) {

@@ -6,24 +6,17 @@
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
 #include "core/domain/return_items.h"
+#include "core/domain/stated_reason.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
 namespace aftersales {
 namespace {
 
-constexpr size_t kMaxReason = 500;
-
 absl::Status InvalidState(const v1::Refund& state, std::string_view what) {
   return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
                 Cat("the refund is ", StatusName(state.status()), "; ", what))
       .With("state", StatusName(state.status()));
-}
-
-absl::Status CheckReason(std::string_view reason) {
-  if (reason.empty()) return InvalidField("reason", "REASON_REQUIRED", "say why");
-  if (reason.size() <= kMaxReason) return absl::OkStatus();
-  return InvalidField("reason", "TOO_LONG", Cat("at most ", kMaxReason, " bytes"));
 }
 
 absl::Status CheckProof(std::string_view proof, std::string_view what) {

@@ -9,6 +9,7 @@
 #include "core/domain/refund_fold.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_items.h"
+#include "core/domain/stated_reason.h"
 #include "core/domain/stock.h"
 #include "core/engine/commands.h"
 #include "core/engine/explain.h"
@@ -417,10 +418,7 @@ absl::StatusOr<v1::Exchange> CompleteExchange(Command& c,
 absl::StatusOr<v1::Exchange> CancelExchange(Command& c, const v1::CancelExchangeRequest& request) {
   auto opened = Open(c, request);
   if (!opened.ok()) return opened.status();
-  if (request.reason().empty()) return InvalidField("reason", "REASON_REQUIRED", "say why");
-  if (request.reason().size() > 500) {
-    return InvalidField("reason", "TOO_LONG", "at most 500 bytes");
-  }
+  if (absl::Status s = CheckReason(request.reason()); !s.ok()) return s;
   if (absl::Status s = CheckCancelExchange(opened->state()); !s.ok()) return s;
   v1::Event fact = NewFact(c, *opened);
   fact.mutable_exchange_cancelled()->set_reason(request.reason());
