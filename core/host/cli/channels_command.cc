@@ -126,11 +126,7 @@ absl::StatusOr<int> RunList(const Session& session, const Connection& options) {
       &more);
   if (!status.ok()) return status;
   if (options.json) return kExitOk;
-  if (table.empty()) {
-    session.terminal.out << "No channels yet; `aftersales channels bind --help` shows how.\n";
-  } else {
-    table.Print(session.terminal);
-  }
+  table.PrintOr("No channels yet; `aftersales channels bind --help` shows how.", session.terminal);
   return kExitOk;
 }
 

@@ -332,13 +332,7 @@ absl::StatusOr<int> RunList(const Session& session, const ListOptions& options) 
       },
       &more);
   if (!status.ok()) return status;
-  if (!options.json) {
-    if (table.empty()) {
-      session.terminal.out << "No exchanges.\n";
-    } else {
-      table.Print(session.terminal);
-    }
-  }
+  if (!options.json) table.PrintOr("No exchanges.", session.terminal);
   session.NoteMore(more, options.limit);
   return kExitOk;
 }
@@ -490,13 +484,7 @@ absl::StatusOr<int> RunListStock(const Session& session, const StockOptions& opt
       },
       &more);
   if (!status.ok()) return status;
-  if (!options.json) {
-    if (table.empty()) {
-      session.terminal.out << "No stock is recorded.\n";
-    } else {
-      table.Print(session.terminal);
-    }
-  }
+  if (!options.json) table.PrintOr("No stock is recorded.", session.terminal);
   session.NoteMore(more, options.limit);
   return kExitOk;
 }

@@ -134,13 +134,7 @@ absl::StatusOr<int> RunOrders(const Session& session, const OrdersOptions& optio
       },
       &more);
   if (!status.ok()) return status;
-  if (!options.json) {
-    if (table.empty()) {
-      session.terminal.out << "No cases.\n";
-    } else {
-      table.Print(session.terminal);
-    }
-  }
+  if (!options.json) table.PrintOr("No cases.", session.terminal);
   session.NoteMore(more, options.limit);
   return kExitOk;
 }

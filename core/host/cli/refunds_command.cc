@@ -363,13 +363,7 @@ absl::StatusOr<int> RunList(const Session& session, const ListOptions& options) 
       },
       &more);
   if (!status.ok()) return status;
-  if (!options.json) {
-    if (table.empty()) {
-      session.terminal.out << "No refunds.\n";
-    } else {
-      table.Print(session.terminal);
-    }
-  }
+  if (!options.json) table.PrintOr("No refunds.", session.terminal);
   session.NoteMore(more, options.limit);
   return kExitOk;
 }

@@ -394,13 +394,7 @@ absl::StatusOr<int> RunList(const Session& session, const ListOptions& options) 
       },
       &more);
   if (!status.ok()) return status;
-  if (!options.json) {
-    if (table.empty()) {
-      session.terminal.out << "No returns.\n";
-    } else {
-      table.Print(session.terminal);
-    }
-  }
+  if (!options.json) table.PrintOr("No returns.", session.terminal);
   session.NoteMore(more, options.limit);
   return kExitOk;
 }

@@ -66,6 +66,11 @@ std::vector<int> Table::FittedWidths(int available) const {
   return widths;
 }
 
+void Table::PrintOr(std::string_view nothing, const Terminal& terminal) const {
+  if (!empty()) return Print(terminal);
+  terminal.out << nothing << "\n";
+}
+
 void Table::Print(const Terminal& terminal) const {
   const std::vector<int> widths = FittedWidths(terminal.width - indent_);
   const std::string indent(static_cast<size_t>(indent_), ' ');

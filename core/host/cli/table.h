@@ -44,6 +44,8 @@ class Table {
   bool empty() const { return rows_.empty(); }
   // Writes headings and rows to `terminal.out`, within `terminal.width` columns.
   void Print(const Terminal& terminal) const;
+  // The same; a line that says so where there are no rows.
+  void PrintOr(std::string_view nothing, const Terminal& terminal) const;
 
  private:
   std::vector<int> FittedWidths(int available) const;
