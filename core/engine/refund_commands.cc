@@ -148,13 +148,15 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     for (Violation& violation : CheckInvariants(*state, before, *order, refunds)) {
       c.violations.push_back(std::move(violation));
     }
-    const std::vector<v1::Exchange> exchanges =
-        c.store.ExchangesOfOrder(c.seller, names::Split(state->order()).id);
     // Facts of the marketplace are never refused; what they contradict is a finding.
-    if (!exchanges.empty() && state->kind() != v1::Refund::KIND_PLATFORM && !HoldsMoney(before) &&
+    if (state->kind() != v1::Refund::KIND_PLATFORM && !HoldsMoney(before) &&
         HoldsMoney(state->status()) && state->status() != v1::Refund::STATUS_SUCCEEDED) {
-      for (Violation& violation : CheckUnitsUsedOnce(state->name(), *order, refunds, exchanges)) {
-        c.violations.push_back(std::move(violation));
+      const std::vector<v1::Exchange> exchanges =
+          c.store.ExchangesOfOrder(c.seller, names::Split(state->order()).id);
+      if (!exchanges.empty()) {
+        for (Violation& violation : CheckUnitsUsedOnce(state->name(), *order, refunds, exchanges)) {
+          c.violations.push_back(std::move(violation));
+        }
       }
     }
   }
