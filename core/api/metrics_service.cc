@@ -102,6 +102,25 @@ absl::StatusOr<std::optional<absl::CivilDay>> WeekOf(const std::string& text, ab
   return *monday;
 }
 
+// What a page is of.
+struct Listed {
+  std::string seller;
+  std::string channel_id;
+  int size = 0;
+};
+
+template <typename Request>
+absl::StatusOr<Listed> ListedOf(const Request& request) {
+  auto seller = names::ParseSeller(request.parent(), "parent");
+  if (!seller.ok()) return seller.status();
+  auto size = PageSize(request.page_size());
+  if (!size.ok()) return size.status();
+  auto channel = names::Parse(request.channel(), "channels", "channel");
+  if (!channel.ok()) return channel.status();
+  if (channel->seller != *seller) return NotFound(request.channel());
+  return Listed{std::string(*seller), std::string(channel->id), *size};
+}
+
 class MetricsService final : public v1::MetricsService::CallbackService {
  public:
   explicit MetricsService(engine::Engine& engine) : engine_(engine) {}
@@ -124,13 +143,8 @@ class MetricsService final : public v1::MetricsService::CallbackService {
   grpc::ServerUnaryReactor* ListMetricOrders(grpc::CallbackServerContext* context,
                                              const v1::ListMetricOrdersRequest* request,
                                              v1::ListMetricOrdersResponse* response) override {
-    auto seller = names::ParseSeller(request->parent(), "parent");
-    if (!seller.ok()) return FinishNow(context, seller.status());
-    auto size = PageSize(request->page_size());
-    if (!size.ok()) return FinishNow(context, size.status());
-    auto channel = names::Parse(request->channel(), "channels", "channel");
-    if (!channel.ok()) return FinishNow(context, channel.status());
-    if (channel->seller != *seller) return FinishNow(context, NotFound(request->channel()));
+    auto listed = ListedOf(*request);
+    if (!listed.ok()) return FinishNow(context, listed.status());
     if (request->kind() == v1::Metric::KIND_UNSPECIFIED ||
         !v1::Metric::Kind_IsValid(request->kind())) {
       return FinishNow(context, InvalidField("kind", "MISSING_FIELD", "ODR, LSR, VTR or RESP"));
@@ -161,8 +175,8 @@ class MetricsService final : public v1::MetricsService::CallbackService {
     if (!position.ok()) return FinishNow(context, position.status());
     return RunQuery(
         context, engine_, response,
-        [=, seller = *seller, size = *size, cases = *cases, week = *week,
-         channel_id = std::string(channel->id), position = *std::move(position)](
+        [=, listed = *std::move(listed), cases = *cases, week = *week,
+         position = *std::move(position)](
             store::Reader& reader) -> absl::StatusOr<v1::ListMetricOrdersResponse> {
           engine::ChannelCache channels;
           const engine::ChannelInfo* info = channels.Find(reader, request->channel());
@@ -181,14 +195,15 @@ class MetricsService final : public v1::MetricsService::CallbackService {
             after.emplace(day, position[1]);
           }
           auto rows = reader.ListMetric(
-              seller,
-              {channel_id, request->fulfillment(), request->kind(), cases, request->category(),
-               calendar::DayNumber(window.first), calendar::DayNumber(window.last),
-               calendar::DayNumber(window.last_answered), absl::ToUnixMicros(now)},
-              after, size + 1);
+              listed.seller,
+              {listed.channel_id, request->fulfillment(), request->kind(), cases,
+               request->category(), calendar::DayNumber(window.first),
+               calendar::DayNumber(window.last), calendar::DayNumber(window.last_answered),
+               absl::ToUnixMicros(now)},
+              after, listed.size + 1);
           v1::ListMetricOrdersResponse page;
-          if (static_cast<int>(rows.size()) > size) {
-            rows.resize(size);
+          if (static_cast<int>(rows.size()) > listed.size) {
+            rows.resize(listed.size);
             page.set_next_page_token(tokens.Make({Cat(rows.back().day), rows.back().id}));
           }
           for (const store::MetricRow& row : rows) {
@@ -203,13 +218,8 @@ class MetricsService final : public v1::MetricsService::CallbackService {
   grpc::ServerUnaryReactor* ListMetricChanges(grpc::CallbackServerContext* context,
                                               const v1::ListMetricChangesRequest* request,
                                               v1::ListMetricChangesResponse* response) override {
-    auto seller = names::ParseSeller(request->parent(), "parent");
-    if (!seller.ok()) return FinishNow(context, seller.status());
-    auto size = PageSize(request->page_size());
-    if (!size.ok()) return FinishNow(context, size.status());
-    auto channel = names::Parse(request->channel(), "channels", "channel");
-    if (!channel.ok()) return FinishNow(context, channel.status());
-    if (channel->seller != *seller) return FinishNow(context, NotFound(request->channel()));
+    auto listed = ListedOf(*request);
+    if (!listed.ok()) return FinishNow(context, listed.status());
     const PageTokens tokens(engine_.store().Secret(),
                             Cat("metric changes\n", request->parent(), "\n", request->channel()));
     auto position = tokens.Read(request->page_token());
@@ -217,16 +227,17 @@ class MetricsService final : public v1::MetricsService::CallbackService {
     int64_t before = INT64_MAX;
     if (!position->empty()) (void)absl::SimpleAtoi(position->front(), &before);
     return RunQuery(context, engine_, response,
-                    [=, seller = *seller, size = *size, channel_id = std::string(channel->id)](
+                    [=, listed = *std::move(listed)](
                         store::Reader& reader) -> absl::StatusOr<v1::ListMetricChangesResponse> {
                       engine::ChannelCache channels;
                       if (channels.Find(reader, request->channel()) == nullptr) {
                         return NotFound(request->channel());
                       }
-                      auto rows = reader.MetricChanges(seller, channel_id, before, size + 1);
+                      auto rows = reader.MetricChanges(listed.seller, listed.channel_id, before,
+                                                       listed.size + 1);
                       v1::ListMetricChangesResponse page;
-                      if (static_cast<int>(rows.size()) > size) {
-                        rows.resize(static_cast<size_t>(size));
+                      if (static_cast<int>(rows.size()) > listed.size) {
+                        rows.resize(static_cast<size_t>(listed.size));
                         page.set_next_page_token(tokens.Make({Cat(rows.back().first)}));
                       }
                       for (auto& [seq, event] : rows) {

@@ -232,18 +232,16 @@ void Engine::ClockLoop() {
       // The writer meets the same trouble and says so; here it is tried again.
     }
     bool progress = false;
-    for (const auto& [seller, id] : due) {
-      if (stopping_) return;
-      progress |= RunInternalAndWait(seller, actor, "clock", [id = id](Command& c) {
-                    return RunClockOnReturn(c, id);
-                  }).ok();
-    }
-    for (const auto& [seller, id] : exchanges) {
-      if (stopping_) return;
-      progress |= RunInternalAndWait(seller, actor, "clock", [id = id](Command& c) {
-                    return RunClockOnExchange(c, id);
-                  }).ok();
-    }
+    const auto run = [&](const auto& ids, absl::Status (*one)(Command&, std::string_view id)) {
+      for (const auto& [seller, id] : ids) {
+        if (stopping_) return;
+        progress |= RunInternalAndWait(seller, actor, "clock", [one, id = id](Command& c) {
+                      return one(c, id);
+                    }).ok();
+      }
+    };
+    run(due, &RunClockOnReturn);
+    run(exchanges, &RunClockOnExchange);
     // A full page that moved: there is more. Otherwise wait, also when nothing could be moved.
     if ((due.size() == 100 || exchanges.size() == 100) && progress) continue;
     for (absl::Duration slept; slept < options_.poll && !stopping_;

@@ -1227,9 +1227,8 @@ void Session::PutEffect(Effect* effect) {
   Statement s = db_.Prepare(
       effect->seq == 0
           ? "INSERT INTO effects (seller, effect_id, plugin, method, subject, premise, state, "
-            "attempt, answers, unknown, due_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-            "?, "
-            "?)"
+            "attempt, answers, unknown, due_at, last_error) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
           : "UPDATE effects SET seller = ?, effect_id = ?, plugin = ?, method = ?, subject = ?, "
             "premise = ?, state = ?, attempt = ?, answers = ?, unknown = ?, due_at = ?, "
             "last_error = ? WHERE seq = ?");
