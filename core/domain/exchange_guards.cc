@@ -29,7 +29,6 @@ constexpr size_t kMaxReference = 200;
 constexpr size_t kMaxSku = 200;
 constexpr size_t kMaxLocation = 100;
 constexpr int kMaxOffers = 10;
-constexpr int32_t kMaxUnits = 1'000'000;
 
 absl::Status Failed(std::string_view reason, std::string_view sentence) {
   return Refuse(absl::StatusCode::kFailedPrecondition, reason, sentence);

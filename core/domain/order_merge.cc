@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "absl/numeric/int128.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "core/domain/calendar.h"
 #include "core/domain/metrics.h"
 #include "core/domain/money.h"
+#include "core/domain/return_items.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 #include "google/protobuf/descriptor.h"
@@ -22,7 +24,7 @@ namespace aftersales {
 namespace {
 
 constexpr int kMaxLines = 1000;
-constexpr int32_t kMaxUnits = 1'000'000;
+constexpr size_t kMaxIdBytes = 128;
 
 absl::Status Missing(std::string_view field, std::string_view what) {
   return InvalidField(field, "MISSING_FIELD", Cat(field, " is missing; give ", what));
@@ -287,11 +289,23 @@ void MergeConfirmation(const v1::Shipment& shipment, absl::TimeZone zone, v1::Or
   }
 }
 
+// Something that two systems can tell each other and mean the same.
+bool IsPlainId(std::string_view id) {
+  return id.size() <= kMaxIdBytes && absl::StripAsciiWhitespace(View(id)).size() == id.size() &&
+         std::none_of(id.begin(), id.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
 }  // namespace
 
 absl::Status NormalizeOrder(const v1::Channel& channel, std::string_view field, v1::Order* order) {
   if (order->external_id().empty()) {
     return Missing(Path(field, "external_id"), "the channel's order id");
+  }
+  if (!IsPlainId(order->external_id())) {
+    return InvalidField(
+        Path(field, "external_id"), "BAD_ID",
+        Cat("an order id has at most ", kMaxIdBytes,
+            " bytes, no line breaks or control characters, and no blanks at its ends"));
   }
   if (order->fulfillment() == v1::FULFILLMENT_UNSPECIFIED) {
     return Missing(Path(field, "fulfillment"), "FULFILLMENT_MFN or FULFILLMENT_AFN");

@@ -85,6 +85,13 @@ TEST(Normalize, NamesTheFieldThatIsWrong) {
             }),
             "TOO_MANY_LINES");
   EXPECT_EQ(reason([](v1::Order* o) { o->set_currency_code("dollars"); }), "BAD_CURRENCY");
+  for (const char* id : {" ", "113-1\n", " 113-1", "113\n1", "113\x7F"}) {
+    EXPECT_EQ(reason([id](v1::Order* o) { o->set_external_id(id); }), "BAD_ID") << id;
+  }
+  EXPECT_EQ(reason([](v1::Order* o) { o->set_external_id(std::string(129, '1')); }), "BAD_ID");
+  v1::Order spelled = UsOrder();
+  spelled.set_external_id("订单 113/1 #2");
+  EXPECT_TRUE(NormalizeOrder(UsChannel(), "order", &spelled).ok());
 }
 
 TEST(Merge, PutsRowsOfOneOrderTogether) {

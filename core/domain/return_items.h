@@ -13,6 +13,9 @@
 
 namespace aftersales {
 
+// Units of a line, at most.
+inline constexpr int32_t kMaxUnits = 1'000'000;
+
 // `REQUESTED` for STATUS_REQUESTED.
 std::string StatusName(v1::Return::Status status);
 std::string StatusName(v1::Refund::Status status);
