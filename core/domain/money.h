@@ -19,6 +19,9 @@
 
 namespace aftersales::money {
 
+// The largest amount that is taken from outside, in minor units: a million of them are still a sum.
+inline constexpr int64_t kMaxMinorUnits = 1'000'000'000'000;
+
 // Digits after the decimal point: 2 for USD, 0 for JPY and KRW, 3 for KWD and BHD (ISO 4217).
 int Exponent(std::string_view currency_code);
 // Whether it is an ISO 4217 alphabetic code as far as its form goes: three capitals.

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "core/domain/calendar.h"
 #include "core/domain/marketplaces.h"
+#include "core/domain/money.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 #include "google/protobuf/descriptor.h"
@@ -35,7 +36,6 @@ constexpr std::array<std::string_view, 6> kOfLines = {
 constexpr size_t kMaxKey = 200;
 constexpr size_t kMaxSource = 500;
 constexpr int64_t kMaxDuration = 10'000;
-constexpr int64_t kMaxMinorUnits = 1'000'000'000'000;
 
 template <size_t n>
 bool IsOneOf(const std::array<std::string_view, n>& names, std::string_view name) {
@@ -153,7 +153,7 @@ absl::Status CheckNumber(std::string_view path, std::string_view name, int64_t v
   if (name == "return_response_hours" && value < 1) {
     return BadValue(path, "an answer takes at least an hour");
   }
-  if (value > kMaxMinorUnits ||
+  if (value > money::kMaxMinorUnits ||
       (!absl::StrContains(View(path), "minor_units") && value > kMaxDuration)) {
     return BadValue(path, Cat(value, " is more than can be meant"));
   }
@@ -224,7 +224,7 @@ absl::Status CheckLimits(const v1::Policy& values) {
       return BadValue("refund_limits", "say whose limit it is in role");
     }
     for (const auto& [currency, most] : limit.max_minor_units()) {
-      if (!IsUpper(currency, 3) || most < 0 || most > kMaxMinorUnits) {
+      if (!IsUpper(currency, 3) || most < 0 || most > money::kMaxMinorUnits) {
         return BadValue("refund_limits", "limits go by currency code, 0 or more minor units");
       }
     }

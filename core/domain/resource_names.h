@@ -1,6 +1,7 @@
 // Resource names: `sellers/{seller}/{collection}/{id}`, taken apart and put together.
 #pragma once
 
+#include <concepts>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ absl::StatusOr<Name> Parse(std::string_view name, std::string_view collection,
                            std::string_view field);
 // As Parse without an error: an empty id when the name does not fit.
 Name Split(std::string_view name);
+// The answer is views into the name, which would be gone.
+template <std::same_as<std::string> Temporary>
+Name Split(Temporary&& name) = delete;
 
 std::string Make(std::string_view seller, std::string_view collection, std::string_view id);
 std::string Seller(std::string_view seller);

@@ -14,7 +14,6 @@ namespace {
 
 constexpr size_t kMaxNote = 500;
 constexpr size_t kMaxExternalId = 200;
-constexpr int64_t kMaxMinorUnits = 1'000'000'000'000;
 
 // Facts of a return, folded again with the inputs of its formulas.
 v1::Return WithInputs(store::Reader& store, std::string_view seller,
@@ -155,9 +154,13 @@ absl::StatusOr<v1::Return> RecordCost(Command& c, const v1::RecordCostRequest& r
                             "; convert the amount and say so in the note"));
   }
   const int64_t amount = request.amount().minor_units();
-  if (amount == 0 || amount > kMaxMinorUnits || amount < -kMaxMinorUnits) {
+  if (amount == 0) {
     return InvalidField("amount.minor_units", "BAD_COST",
                         "below 0 for a cost, above 0 for what comes back");
+  }
+  if (amount > money::kMaxMinorUnits || amount < -money::kMaxMinorUnits) {
+    return InvalidField("amount.minor_units", "BAD_COST",
+                        Cat(FormatMoney(request.amount()), " is more than a return can cost"));
   }
   if (request.note().empty() || request.note().size() > kMaxNote) {
     return InvalidField(
