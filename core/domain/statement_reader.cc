@@ -22,7 +22,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr size_t kRecordMax = 64 * 1024;
 constexpr int kRowsBeforeHeaderMax = 30;
 constexpr size_t kReferenceMax = 200;
-// Minor units. A million rows of it are still a sum.
+// Minor units. Thousands of rows of it are still a sum.
 constexpr int64_t kAmountMax = 1'000'000'000'000'000;
 
 // Files that hold the rows and are no text.
@@ -487,7 +487,9 @@ absl::Status StatementReader::Drain(bool final) {
 absl::Status StatementReader::Row(std::string_view record) {
   if (record.find_first_not_of(" ,;\t\"") == std::string_view::npos) return absl::OkStatus();
   if (separator_ == 0) {
-    if (FindHeader(record)) return absl::OkStatus();
+    const auto found = FindHeader(record);
+    if (!found.ok()) return found.status();
+    if (*found) return absl::OkStatus();
     if (++rows_before_header_ < kRowsBeforeHeaderMax) return absl::OkStatus();
     return InvalidField("chunk", "WRONG_REPORT",
                         "none of the first rows names the columns of a statement: a date and an "
@@ -498,7 +500,7 @@ absl::Status StatementReader::Row(std::string_view record) {
   return absl::OkStatus();
 }
 
-bool StatementReader::FindHeader(std::string_view record) {
+absl::StatusOr<bool> StatementReader::FindHeader(std::string_view record) {
   for (const char separator : kSeparators) {
     const std::vector<std::string> fields = FieldsOf(record, separator);
     std::vector<std::string> names;
@@ -513,6 +515,15 @@ bool StatementReader::FindHeader(std::string_view record) {
     const bool amount =
         columns.contains("amount") || (columns.contains("debit") && columns.contains("credit"));
     if (!columns.contains("date") || !amount) continue;
+    for (const auto& [column, found] : columns) {
+      if (std::count(names.begin(), names.end(), names[found.index]) == 1) continue;
+      return InvalidField("chunk", "AMBIGUOUS_COLUMN",
+                          Cat("two columns are called ", Shown(found.name),
+                              "; rename the one that does not count"));
+    }
+    if (!IsUtf8(record)) {
+      return InvalidField("chunk", "BAD_TEXT", "the header is not UTF-8; save the file as UTF-8");
+    }
     columns_ = std::move(columns);
     separator_ = separator;
     return true;

@@ -29,7 +29,8 @@ class StatementReader {
  public:
   StatementReader(v1::BankLine::Source source, const v1::ImportStatementHeader& header);
 
-  // The next bytes. INVALID_ARGUMENT `WRONG_REPORT` (also from Finish).
+  // The next bytes. INVALID_ARGUMENT `WRONG_REPORT` (also from Finish), `AMBIGUOUS_COLUMN`,
+  // `BAD_TEXT` (a header that is not UTF-8).
   absl::Status Feed(std::string_view bytes);
   // The end. INVALID_ARGUMENT `EMPTY_REPORT`.
   absl::Status Finish();
@@ -42,7 +43,7 @@ class StatementReader {
  private:
   absl::Status Drain(bool final);
   absl::Status Row(std::string_view record);
-  bool FindHeader(std::string_view record);
+  absl::StatusOr<bool> FindHeader(std::string_view record);
   void Read(const std::vector<std::string>& fields);
   void Problem(std::string_view column, std::string_view reason, std::string_view message);
 

@@ -137,6 +137,19 @@ TEST(StatementReader, AmountsThatNoStatementShows) {
   EXPECT_EQ(back.rows.size(), 1u);
 }
 
+TEST(StatementReader, ColumnsThatCannotBeTold) {
+  const auto refusal = [](std::string_view file) {
+    StatementReader reader(v1::BankLine::SOURCE_BANK, v1::ImportStatementHeader());
+    absl::Status status = reader.Feed(file);
+    if (status.ok()) status = reader.Finish();
+    return ReasonOf(status);
+  };
+  EXPECT_EQ(refusal("date,amount,Amount,currency\n2026-03-12,1.00,2.00,USD\n"), "AMBIGUOUS_COLUMN");
+  EXPECT_EQ(refusal("Datum;Betrag;W\xE4hrung\n12.03.2026;1,00;EUR\n"), "BAD_TEXT");
+  // Twice what is not read is nobody's trouble.
+  EXPECT_EQ(refusal("date,amount,currency,note,note\n2026-03-12,1.00,USD,a,b\n"), "");
+}
+
 TEST(StatementReader, SaysWhatAFileIsThatIsNoText) {
   for (const auto& [begins, hint] :
        std::vector<std::pair<std::string, std::string>>{{"PK\x03\x04", "CSV"},
