@@ -4,6 +4,8 @@
 #include <iterator>
 #include <string>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -40,7 +42,7 @@ constexpr Row kTable[] = {
     {"ExchangeService/CompleteExchange", kPeople | kRule},
     {"ExchangeService/CancelExchange", kBuyer | kPeople | kPlatform},
     {"ExchangeService/RecordStock", kPeople | kWarehouse | kErp},
-    // A fact is what happened, whoever tells it.
+    // Each fact is asked for who may make it.
     {"FactService/RecordFacts", kAnybody},
     {"OrderService/UpsertOrder", kPeople | kRule | kPlatform | kErp},
     {"OrderService/BatchUpsertOrders", kPeople | kRule | kPlatform | kErp},
@@ -87,6 +89,13 @@ std::string NameOf(int role) {
 }
 
 }  // namespace
+
+bool SamePerson(const v1::Actor& one, const v1::Actor& other) {
+  const auto trimmed = [](const v1::Actor& actor) {
+    return absl::StripAsciiWhitespace(actor.id());
+  };
+  return absl::EqualsIgnoreCase(trimmed(one), trimmed(other));
+}
 
 bool HasRoles(std::string_view method) { return Find(method) != nullptr; }
 

@@ -13,6 +13,10 @@ namespace aftersales {
 // against the policy, is for the guards of the method. PERMISSION_DENIED `ROLE_REQUIRED`.
 absl::Status CheckRole(std::string_view method, v1::Role role);
 
+// Whether two actors have one name. `Olga` is `olga`, so that nobody is two by how they write
+// themselves.
+bool SamePerson(const v1::Actor& one, const v1::Actor& other);
+
 // Whether the table knows a method.
 bool HasRoles(std::string_view method);
 

@@ -65,5 +65,17 @@ TEST(Roles, EachMayDoWhatIsTheirs) {
   EXPECT_EQ(ReasonOf(refused), "ROLE_REQUIRED");
 }
 
+TEST(Roles, NobodyIsTwoByHowTheyWriteThemselves) {
+  const auto same = [](const char* one, const char* other) {
+    v1::Actor a, b;
+    a.set_id(one);
+    b.set_id(other);
+    return SamePerson(a, b);
+  };
+  EXPECT_TRUE(same("olga", "OLGA"));
+  EXPECT_TRUE(same("olga", " Olga "));
+  EXPECT_FALSE(same("olga", "otto"));
+}
+
 }  // namespace
 }  // namespace aftersales

@@ -1,5 +1,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/resource_names.h"
+#include "core/domain/return_items.h"
+#include "core/domain/roles.h"
 #include "core/engine/commands.h"
 #include "core/engine/return_editor.h"
 #include "core/status/refusal.h"
@@ -7,25 +9,59 @@
 namespace aftersales::engine {
 namespace {
 
-bool TakesFromOutside(v1::Event::BodyCase body) {
+// Who may tell a fact is who may make it: the method whose roles those are. Empty for a fact that
+// does not come from outside.
+std::string_view MethodOf(v1::Event::BodyCase body) {
   switch (body) {
     case v1::Event::kReturnReported:
     case v1::Event::kReturnRequested:
+      return "ReturnService/CreateReturn";
     case v1::Event::kReturnCancelled:
+      return "ReturnService/CancelReturn";
     case v1::Event::kReturnScanned:
+      return "ShipmentService/UpsertShipment";
     case v1::Event::kUnitsReceived:
+      return "ReturnService/RecordReceipt";
     case v1::Event::kUnitsInspected:
+      return "ReturnService/InspectReturn";
     case v1::Event::kReturnRefunded:
+      return "RefundService/SettleRefund";
     case v1::Event::kReturnClosedShort:
+      return "ReturnService/CloseShort";
     case v1::Event::kBuyerReminded:
-      return true;
+      return "ReturnService/RecordBuyerReminder";
     default:
-      return false;
+      return {};
   }
 }
 
+// A fact may be told for somebody else, such as a carrier's scan by an ERP. Nobody speaks for a
+// person of the seller but that person, and what only the host does is nobody's to tell.
+absl::Status CheckTeller(const Command& c, const v1::Event& fact) {
+  const std::string_view method = MethodOf(fact.body_case());
+  if (absl::Status s = CheckRole(method, c.actor.role()); !s.ok()) return s;
+  const v1::Actor& named = fact.actor();
+  if (named.role() == v1::ROLE_UNSPECIFIED ||
+      (named.role() == c.actor.role() && SamePerson(named, c.actor))) {
+    return absl::OkStatus();
+  }
+  if (absl::Status s = CheckRole(method, named.role()); !s.ok()) return s;
+  if (named.role() != v1::ROLE_OPERATOR && named.role() != v1::ROLE_MANAGER) {
+    return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                "a person tells what they did themselves: leave the actor out, and say who you are "
+                "in the metadata aftersales-actor")
+      .Field("actor", "leave it out");
+}
+
+absl::Status CheckUnits(int32_t quantity, std::string_view field) {
+  if (quantity >= 1 && quantity <= kMaxUnits) return absl::OkStatus();
+  return InvalidField(field, "BAD_QUANTITY", Cat(quantity, " units; give 1 to ", kMaxUnits));
+}
+
 absl::Status CheckForm(const Command& c, const v1::Event& fact) {
-  if (!TakesFromOutside(fact.body_case())) {
+  if (MethodOf(fact.body_case()).empty()) {
     return InvalidField("body", "FACT_NOT_TAKEN",
                         "not a fact that may come from outside; decisions are commands");
   }
@@ -44,17 +80,24 @@ absl::Status CheckForm(const Command& c, const v1::Event& fact) {
                         "a refund of this host is settled with SettleRefund; leave it out for one "
                         "that was paid elsewhere");
   }
+  if (absl::Status s = CheckTeller(c, fact); !s.ok()) return s;
   for (const auto& line : fact.units_received().receipt().lines()) {
-    if (line.quantity() < 1)
-      return InvalidField("units_received", "BAD_QUANTITY", "at least 1 unit");
+    if (absl::Status s = CheckUnits(line.quantity(), "units_received.receipt.lines.quantity");
+        !s.ok()) {
+      return s;
+    }
   }
   if (fact.has_units_received() && fact.units_received().receipt().lines().empty()) {
     return InvalidField("units_received.receipt.lines", "MISSING_FIELD", "say what arrived");
   }
-  if (fact.has_units_inspected() && fact.units_inspected().inspection().quantity() < 1) {
-    return InvalidField("units_inspected.inspection.quantity", "BAD_QUANTITY", "at least 1 unit");
+  for (const v1::RefundItem& item : fact.return_refunded().items()) {
+    if (absl::Status s = CheckUnits(item.quantity(), "return_refunded.items.quantity"); !s.ok()) {
+      return s;
+    }
   }
-  return absl::OkStatus();
+  if (!fact.has_units_inspected()) return absl::OkStatus();
+  return CheckUnits(fact.units_inspected().inspection().quantity(),
+                    "units_inspected.inspection.quantity");
 }
 
 absl::StatusOr<v1::FactResult> RecordOne(Command& c, const v1::Event& given) {

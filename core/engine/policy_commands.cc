@@ -5,6 +5,7 @@
 #include "core/domain/policy.h"
 #include "core/domain/policy_book.h"
 #include "core/domain/resource_names.h"
+#include "core/domain/roles.h"
 #include "core/engine/commands.h"
 #include "core/engine/explain.h"
 #include "core/status/refusal.h"
@@ -125,7 +126,7 @@ absl::StatusOr<v1::PolicyVersion> PublishPolicy(Command& c,
   auto version = OpenProposed(c, request.name(), request.etag());
   if (!version.ok()) return version;
   if (c.actor.role() != v1::ROLE_MANAGER) return RoleRequired("a manager puts rules in force");
-  if (c.actor.id().empty() || c.actor.id() == version->proposed_by().id()) {
+  if (c.actor.id().empty() || SamePerson(c.actor, version->proposed_by())) {
     return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
                   "a rule takes a second person, who says who they are: send the metadata "
                   "aftersales-actor as role and name, such as manager:mia, of somebody else than "
@@ -152,7 +153,7 @@ absl::StatusOr<v1::PolicyVersion> PublishPolicy(Command& c,
 absl::StatusOr<v1::PolicyVersion> RejectPolicy(Command& c, const v1::RejectPolicyRequest& request) {
   auto version = OpenProposed(c, request.name(), request.etag());
   if (!version.ok()) return version;
-  const bool own = !c.actor.id().empty() && c.actor.id() == version->proposed_by().id();
+  const bool own = !c.actor.id().empty() && SamePerson(c.actor, version->proposed_by());
   if (c.actor.role() != v1::ROLE_MANAGER && !own) {
     return RoleRequired("a manager, or who proposed it, turns a rule down");
   }

@@ -356,5 +356,96 @@ TEST_F(FactsTest, BadFactsAreNamedAndDoNotStopTheOthers) {
   EXPECT_EQ(Get(state).status(), v1::Return::STATUS_IN_TRANSIT);
 }
 
+TEST_F(FactsTest, FactIsForWhoMayMakeIt) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000003", {{"LAMP", 1, 2999, 247}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
+  clock().Set(At("2026-03-05T14:00:00Z"));
+  const std::vector<v1::Event> six = SixFacts(state, 3);
+  const auto told = [&](std::string_view actor, const v1::Event& fact) {
+    v1::RecordFactsRequest request;
+    request.set_parent(kSeller);
+    *request.add_facts() = fact;
+    const auto answer = ApiAs(actor).Call(&Facts::RecordFacts, request);
+    EXPECT_TRUE(answer.ok()) << answer.status.error_message();
+    return answer->results(0).outcome() == v1::FactResult::OUTCOME_INVALID
+               ? answer->results(0).reason()
+               : v1::FactResult::Outcome_Name(answer->results(0).outcome());
+  };
+  v1::Event received = six[3], inspected = six[4], refunded = six[5];
+  EXPECT_EQ(told("buyer:b", received), "ROLE_REQUIRED");
+  EXPECT_EQ(told("carrier:dhl", received), "ROLE_REQUIRED");
+  EXPECT_EQ(told("buyer:b", inspected), "ROLE_REQUIRED");
+  EXPECT_EQ(told("buyer:b", refunded), "ROLE_REQUIRED");
+  EXPECT_EQ(told("warehouse:reno", refunded), "ROLE_REQUIRED");
+  // Nor in the name of somebody who may, nor for one who may not.
+  received.mutable_actor()->set_role(v1::ROLE_WAREHOUSE);
+  EXPECT_EQ(told("buyer:b", received), "ROLE_REQUIRED");
+  received.mutable_actor()->set_role(v1::ROLE_BUYER);
+  EXPECT_EQ(told("erp:sap", received), "ROLE_REQUIRED");
+  for (const v1::Role role : {v1::ROLE_MANAGER, v1::ROLE_OPERATOR}) {
+    received.mutable_actor()->set_role(role);
+    received.mutable_actor()->set_id("mia");
+    EXPECT_EQ(told("erp:sap", received), "ROLE_REQUIRED");
+    EXPECT_EQ(told("operator:olga", received), "ROLE_REQUIRED");
+  }
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
+  EXPECT_EQ(Get(state).items(0).quantity_received(), 0);
+
+  received.mutable_actor()->set_role(v1::ROLE_WAREHOUSE);
+  received.mutable_actor()->set_id("reno");
+  EXPECT_EQ(told("erp:sap", received), "OUTCOME_RECORDED");
+  EXPECT_EQ(told("warehouse:reno", inspected), "OUTCOME_RECORDED");
+  EXPECT_EQ(told("platform", refunded), "OUTCOME_RECORDED");
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_RESOLVED);
+}
+
+TEST_F(FactsTest, AbsurdNumbersAreNoFacts) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000004", {{"LAMP", 1, 2999, 247}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
+  clock().Set(At("2026-03-05T14:00:00Z"));
+  const std::vector<v1::Event> six = SixFacts(state, 4);
+  v1::RecordFactsRequest request;
+  request.set_parent(kSeller);
+  for (const size_t i : {3u, 4u, 5u, 5u}) *request.add_facts() = six[i];
+  request.mutable_facts(0)
+      ->mutable_units_received()
+      ->mutable_receipt()
+      ->mutable_lines(0)
+      ->set_quantity(2147483647);
+  request.mutable_facts(1)->mutable_units_inspected()->mutable_inspection()->set_quantity(1000001);
+  *request.mutable_facts(2)->mutable_return_refunded()->mutable_amount() =
+      MoneyOf(1'000'000'000'000'000'000, "USD");
+  request.mutable_facts(3)->mutable_return_refunded()->mutable_items(0)->set_quantity(-1);
+  const auto answer = api().Call(&Facts::RecordFacts, request);
+  ASSERT_TRUE(answer.ok());
+  const char* reasons[] = {"BAD_QUANTITY", "BAD_QUANTITY", "BAD_AMOUNT", "BAD_QUANTITY"};
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(answer->results(i).reason(), reasons[i]) << i;
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
+}
+
+TEST_F(FactsTest, UnitThatTheMarketplacePaidTwiceIsFound) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000005", {{"LAMP", 1, 2999, 247}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
+  clock().Set(At("2026-03-05T14:00:00Z"));
+  v1::RecordFactsRequest request;
+  request.set_parent(kSeller);
+  for (int i = 0; i < 2; ++i) {
+    *request.add_facts() = SixFacts(state, 50 + i)[5];
+    request.mutable_facts(i)->set_external_id("refund-" + std::to_string(i));
+    *request.mutable_facts(i)->mutable_return_refunded()->mutable_amount() = MoneyOf(3246, "USD");
+  }
+  ASSERT_TRUE(api().Call(&Facts::RecordFacts, request).ok());
+  const v1::Return paid = Get(state);
+  EXPECT_EQ(paid.items(0).quantity_refunded(), 2) << "what happened is not hidden";
+  ASSERT_EQ(paid.findings_size(), 1) << paid.DebugString();
+  EXPECT_EQ(paid.findings(0).kind(), v1::Finding::KIND_OVER_REFUNDED);
+  v1::RefundSpec spec;
+  spec.set_return_name(state.name());
+  v1::IssueRefundRequest again;
+  again.set_parent(kSeller);
+  *again.mutable_spec() = spec;
+  EXPECT_FALSE(api().Call(&Refunds::IssueRefund, again).ok());
+}
+
 }  // namespace
 }  // namespace aftersales::e2e
