@@ -129,6 +129,20 @@ bool GoodsAreAccepted(const v1::Exchange& exchange) {
   return exchange.returnless() || exchange.quantity_accepted() >= UnitsOfExchange(exchange);
 }
 
+bool AllReplaced(const v1::Return& state, std::span<const v1::Exchange> exchanges) {
+  return !state.items().empty() &&
+         std::all_of(state.items().begin(), state.items().end(), [&](const v1::ReturnItem& item) {
+           int64_t replaced = 0;
+           for (const v1::Exchange& exchange : exchanges) {
+             if (exchange.return_name() == state.name() &&
+                 exchange.status() == v1::Exchange::STATUS_COMPLETED) {
+               replaced += UnitsOfExchange(exchange, item.line_id());
+             }
+           }
+           return replaced >= item.quantity_approved();
+         });
+}
+
 v1::Money ValueNotBack(const v1::Exchange& exchange) {
   const int32_t units = UnitsOfExchange(exchange);
   const int32_t back = std::clamp(exchange.quantity_returned(), 0, units);

@@ -47,6 +47,9 @@ GoodsCount GoodsFor(const v1::Return& state, std::string_view exchange_name);
 // Whether nothing has to come back any more: all units are there, or none has to.
 bool GoodsAreBack(const v1::Exchange& exchange);
 bool GoodsAreAccepted(const v1::Exchange& exchange);
+// Whether nothing of a return comes back any more although it was approved: everything is replaced
+// by exchanges that are completed.
+bool AllReplaced(const v1::Return& state, std::span<const v1::Exchange> exchanges);
 // What the units are worth that are not back.
 v1::Money ValueNotBack(const v1::Exchange& exchange);
 

@@ -735,6 +735,16 @@ class Fold {
   // Books the cost of a label (sign -1) or takes it back (+1).
   void Charge(const v1::ReturnLabel& label, bool charged, int sign) {
     if (!charged || label.paid_by() == v1::ReturnLabel::PAYER_PLATFORM) return;
+    if (CostOf(label) != 0 && label.cost().currency_code() != context_.channel.currency_code()) {
+      // Nobody knows here what it is worth in the channel's.
+      if (sign < 0) {
+        Find(v1::Finding::KIND_CURRENCY_MISMATCH, at_,
+             Cat("Label ", label.tracking_number(), " cost ", money::Format(label.cost()),
+                 ", which is not in the currency of the channel, ",
+                 context_.channel.currency_code(), "; record what it cost with RecordCost."));
+      }
+      return;
+    }
     if (label.paid_by() != v1::ReturnLabel::PAYER_BUYER) {
       Post(v1::LedgerEntry::KIND_RETURN_LABEL, sign * CostOf(label), label.cost().currency_code(),
            "return_label", {{"cost", CostOf(label)}});
@@ -853,7 +863,9 @@ class Fold {
     if (!receipt.has_received_at()) *receipt.mutable_received_at() = calendar::ToProto(when);
     receipt.clear_lines();
     bool surplus = false;
+    bool awaited = false;
     auto take = [&](v1::ReturnItem* item, int32_t units) {
+      awaited = awaited || item->quantity_received() < item->quantity_approved();
       item->set_quantity_received(Plus(item->quantity_received(), units));
       surplus = surplus || item->quantity_received() > item->quantity_approved();
       v1::Receipt::Line* line = receipt.add_lines();
@@ -874,7 +886,7 @@ class Fold {
     if (receipt.lines_size() == 0) return;
     *state_.add_receipts() = receipt;
     PostProcessing();
-    PlaceUnits(when, surplus);
+    PlaceUnits(when, surplus, awaited);
   }
 
   // Work on a parcel, where the seller reckons with it.
@@ -885,8 +897,8 @@ class Fold {
     Post(v1::LedgerEntry::KIND_PROCESSING, -cost->second, currency, "processing", {{"parcels", 1}});
   }
 
-  // What units mean that came in the present state.
-  void PlaceUnits(absl::Time when, bool surplus) {
+  // What units mean that came in the present state: some beyond what was approved, some within it.
+  void PlaceUnits(absl::Time when, bool surplus, bool awaited) {
     const bool closed = state_.status() == v1::Return::STATUS_CLOSED;
     const bool resolved = state_.status() == v1::Return::STATUS_RESOLVED;
     const bool returnless =
@@ -908,6 +920,7 @@ class Fold {
            closed ? "A unit came after the return was closed; decide on its refund."
                   : "A unit came after the return was closed short; decide on its refund.");
     }
+    if (resolved && !awaited) return;
     if (state_.status() == v1::Return::STATUS_EXPIRED) state_.set_late(true);
     if (closed) {
       state_.set_status(v1::Return::STATUS_RESOLVED);
@@ -1124,7 +1137,16 @@ class Fold {
   void Refund(v1::ReturnItem* item, int32_t units) {
     if (units < 1) return;
     PostAdminFee(*item, units);
+    const int32_t at_most =
+        item->quantity_approved() > 0 ? item->quantity_approved() : item->quantity_requested();
+    const bool within = item->quantity_refunded() <= at_most;
     item->set_quantity_refunded(Plus(item->quantity_refunded(), units));
+    // Said once, and without the count, for more may follow.
+    if (at_most > 0 && within && item->quantity_refunded() > at_most) {
+      Find(v1::Finding::KIND_OVER_REFUNDED, at_,
+           Cat("More units of ", item->sku(), " are refunded than the ", at_most,
+               " of the return; claim back what was paid twice."));
+    }
   }
 
   // The fee that the marketplace keeps from the referral fee when it gives that back. An estimate
@@ -1164,12 +1186,21 @@ class Fold {
         break;
       case v1::Return::STATUS_CLOSED:
         return;
+      case v1::Return::STATUS_APPROVED:
+      case v1::Return::STATUS_EXPIRED:
+        if (PaidAhead()) {
+          // Everything is replaced and nothing is to come back.
+          VoidUnused();
+          break;
+        }
+        [[fallthrough]];
       default:
         Contradiction("It was settled without a refund");
         return;
     }
     state_.set_status(v1::Return::STATUS_RESOLVED);
     MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
+    CancelDeadline(&state_, v1::Deadline::KIND_RETURN_BY);
     CancelDeadline(&state_, v1::Deadline::KIND_RECEIPT);
     StartAutoClose();
   }

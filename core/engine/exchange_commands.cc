@@ -256,6 +256,26 @@ absl::StatusOr<v1::Exchange> RunOut(Command& c, Opened& opened, const v1::Exchan
   return Finish(c, opened, std::move(next));
 }
 
+// A return whose goods were waived or paid for waits for nothing any more.
+absl::Status SettleReplaced(Command& c, const v1::Exchange& completed) {
+  auto editor = ReturnEditor::Open(c, completed.return_name());
+  if (!editor.ok()) return editor.status();
+  const v1::Return& state = editor->state();
+  if (state.status() != v1::Return::STATUS_APPROVED &&
+      state.status() != v1::Return::STATUS_EXPIRED) {
+    return absl::OkStatus();
+  }
+  if (!AllReplaced(state, c.store.ExchangesOfOrder(c.seller, names::Split(completed.order()).id))) {
+    return absl::OkStatus();
+  }
+  v1::Event settled = editor->NewFact();
+  settled.mutable_return_settled_without_refund()->set_reason(
+      Cat("replaced by ", completed.name(), ", and the goods are not to come back"));
+  editor->Add(std::move(settled));
+  editor->Save();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Exchange> OfferExchange(Command& c, const v1::OfferExchangeRequest& request) {
@@ -412,7 +432,10 @@ absl::StatusOr<v1::Exchange> CompleteExchange(Command& c,
                                           : "A manager waived the returned goods.")
       .Input("waiver_reason", request.waiver_reason());
   fact.mutable_exchange_completed()->set_waiver_reason(request.waiver_reason());
-  return Finish(c, *opened, std::move(fact));
+  auto completed = Finish(c, *opened, std::move(fact));
+  if (!completed.ok()) return completed;
+  if (absl::Status s = SettleReplaced(c, *completed); !s.ok()) return s;
+  return completed;
 }
 
 absl::StatusOr<v1::Exchange> CancelExchange(Command& c, const v1::CancelExchangeRequest& request) {

@@ -626,6 +626,32 @@ TEST_F(ExchangesTest, WhereNobodyCanBeChargedAManagerWaives) {
   EXPECT_EQ(ApiAs("operator:olga").Call(&Exchanges::CompleteExchange, waive).code(),
             grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(Value(Complete(exchange, "a claim would cost more")).status(), X::STATUS_COMPLETED);
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_RESOLVED);
+}
+
+TEST_F(ExchangesTest, ReturnWhoseGoodsAreWaivedWaitsForNothing) {
+  const v1::Return state = ApprovedReturn("113-9000026-0000026");
+  X exchange = Deliver(Shipped(state, 5411, X::MODE_SHIP_FIRST));
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
+  EXPECT_EQ(Value(Complete(exchange, "not worth the postage")).status(), X::STATUS_COMPLETED);
+  const v1::Return settled = Get(state);
+  EXPECT_EQ(settled.status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_EQ(FindDeadline(settled, v1::Deadline::KIND_RETURN_BY)->state(),
+            v1::Deadline::STATE_CANCELLED);
+  // Nobody reminds the buyer, and the clock closes it.
+  Advance(absl::Hours(60 * 24));
+  Await(state, v1::Return::STATUS_CLOSED);
+  EXPECT_TRUE(WorkItems().empty());
+  EXPECT_EQ(Refund(state).reason(), "NOTHING_TO_REFUND");
+}
+
+TEST_F(ExchangesTest, WaivingOneOfTwoUnitsLeavesTheOtherAwaited) {
+  const v1::Return state = ApprovedReturn("113-9000027-0000027", 2);
+  Stock("BOOT", 9);
+  const X reserved = Reserve(Accept(Offer(state, 5411, X::MODE_SHIP_FIRST, 1)));
+  const X exchange = Deliver(Value(Ship(reserved)));
+  Value(Complete(exchange, "not worth the postage"));
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
 }
 
 TEST_F(ExchangesTest, LateGoodsEndTheOverdueOne) {

@@ -562,9 +562,9 @@ Where there is not enough, the exchange becomes a refund, or the other offers ar
   commands.RunWith(reserve_command, reserve, &RunReserve);
 
   auto ship = std::make_shared<ShipOptions>();
-  CLI::App* ship_command =
-      commands.Add(*exchanges, "ship", "Record that the replacement was handed to the carrier",
-                   R"(  aftersales exchanges ship EXCHANGE --carrier DHL --tracking JD014600003888
+  CLI::App* ship_command = commands.Add(
+      *exchanges, "ship", "Record that the replacement was handed to the carrier",
+      R"(  aftersales exchanges ship EXCHANGE --carrier DHL --tracking 00340434161094042557
   aftersales exchanges ship EXCHANGE --carrier DHL --tracking JD01 --sent-as 113-7)");
   ship_command->add_option("--carrier", ship->carrier, "Carrier")
       ->option_text("NAME REQUIRED")
