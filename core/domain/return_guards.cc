@@ -19,7 +19,6 @@ namespace aftersales {
 namespace {
 
 constexpr int kMaxItems = 100;
-constexpr int32_t kMaxUnits = 1'000'000;
 constexpr size_t kMaxReasonCode = 64;
 constexpr size_t kMaxReason = 500;
 constexpr size_t kMaxText = 2000;
@@ -64,6 +63,16 @@ absl::Status BadQuantity(std::string_view field, int32_t quantity, int64_t most)
 
 absl::Status LineUnknown(std::string_view field, std::string_view line, std::string_view of) {
   return InvalidField(field, "LINE_UNKNOWN", Cat(of, " has no line `", line.substr(0, 128), "`"));
+}
+
+// One that is not given is not ahead.
+absl::Status CheckNotAhead(const google::protobuf::Timestamp& given, absl::Time now,
+                           std::string_view field) {
+  const absl::Time when = calendar::FromProto(given);
+  if (when <= now + kAheadMax) return absl::OkStatus();
+  return InvalidField(field, "IN_THE_FUTURE",
+                      Cat(field.substr(field.rfind('.') + 1), " ", calendar::InstantText(when),
+                          " is more than a day ahead; it is ", calendar::InstantText(now)));
 }
 
 const v1::OrderLine* ResolveLine(const v1::Order& order, const v1::ReturnItem& item) {
@@ -280,10 +289,9 @@ absl::Status CheckCreate(const v1::Order& order, const PolicyInForce& policy, ab
 
   if (!request->has_requested_at()) *request->mutable_requested_at() = calendar::ToProto(now);
   const absl::Time requested_at = calendar::FromProto(request->requested_at());
-  if (requested_at > now + kAheadMax) {
-    return InvalidField("return_resource.requested_at", "IN_THE_FUTURE",
-                        Cat("requested_at ", calendar::InstantText(requested_at),
-                            " is more than a day ahead; it is ", calendar::InstantText(now)));
+  if (absl::Status s = CheckNotAhead(request->requested_at(), now, "return_resource.requested_at");
+      !s.ok()) {
+    return s;
   }
   if (order.has_placed_at() && requested_at < calendar::FromProto(order.placed_at())) {
     return InvalidField("return_resource.requested_at", "BEFORE_ORDER",
@@ -472,7 +480,8 @@ absl::Status CheckReopen(const v1::Return& state, std::string_view reason) {
 }
 
 absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
-                                                const v1::IssueReturnLabelRequest& request) {
+                                                const v1::IssueReturnLabelRequest& request,
+                                                std::string_view currency, v1::Role role) {
   if (state.platform_managed()) return PlatformManaged();
   if (state.status() != v1::Return::STATUS_APPROVED) {
     return InvalidState(state, "a label goes to a return that is APPROVED");
@@ -499,9 +508,22 @@ absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
   if (request.cost().minor_units() < 0) {
     return InvalidField("cost", "NEGATIVE_AMOUNT", "give a cost of at least 0");
   }
-  if (request.cost().minor_units() != 0 && !money::IsCurrencyCode(request.cost().currency_code())) {
-    return InvalidField("cost.currency_code", "BAD_CURRENCY",
-                        "give the cost an ISO 4217 currency such as USD");
+  if (request.cost().minor_units() > money::kMaxMinorUnits) {
+    return InvalidField("cost.minor_units", "BAD_COST",
+                        Cat("no label costs ", money::Format(request.cost())));
+  }
+  if (request.cost().minor_units() != 0 && request.cost().currency_code() != currency) {
+    return InvalidField("cost.currency_code", "CURRENCY_MISMATCH",
+                        Cat("the channel sells in ", currency,
+                            "; convert the cost, or leave it out and record it with RecordCost"));
+  }
+  const v1::ReturnLabel::Payer by_fault = PayerByFault(state);
+  if (request.paid_by() == v1::ReturnLabel::PAYER_BUYER && by_fault != request.paid_by() &&
+      role != v1::ROLE_MANAGER) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                  "the buyer is not at fault, so it takes a manager to take the label off their "
+                  "refund")
+        .Field("paid_by", "leave it out, or ask a manager");
   }
   v1::ReturnLabel label;
   label.set_label_id(Cat("label-", state.labels_size() + 1));
@@ -511,7 +533,7 @@ absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
   label.set_kind(own ? v1::ReturnLabel::KIND_MERCHANT : v1::ReturnLabel::KIND_CARRIER);
   label.set_state(own ? v1::ReturnLabel::STATE_ISSUED : v1::ReturnLabel::STATE_REQUESTED);
   if (request.has_cost()) *label.mutable_cost() = request.cost();
-  label.set_paid_by(request.paid_by() == v1::ReturnLabel::PAYER_UNSPECIFIED ? PayerByFault(state)
+  label.set_paid_by(request.paid_by() == v1::ReturnLabel::PAYER_UNSPECIFIED ? by_fault
                                                                             : request.paid_by());
   return label;
 }
@@ -531,7 +553,11 @@ absl::StatusOr<v1::ReturnLabel> CheckVoidLabel(const v1::Return& state, std::str
                 "the return has no label that could be void");
 }
 
-absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt) {
+absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt,
+                                         absl::Time now) {
+  if (absl::Status s = CheckNotAhead(receipt.received_at(), now, "receipt.received_at"); !s.ok()) {
+    return s;
+  }
   v1::Receipt checked = receipt;
   checked.clear_lines();
   for (int i = 0; i < receipt.lines_size(); ++i) {
@@ -592,8 +618,12 @@ absl::Status CheckCloseShort(const v1::Return& state, std::string_view reason) {
 }
 
 absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
-                                               const v1::Inspection& inspection,
+                                               const v1::Inspection& inspection, absl::Time now,
                                                std::string_view field) {
+  if (absl::Status s = CheckNotAhead(inspection.inspected_at(), now, Cat(field, ".inspected_at"));
+      !s.ok()) {
+    return s;
+  }
   const v1::ReturnItem* item = FindItem(state, inspection.line_id());
   if (item == nullptr) {
     return LineUnknown(Cat(field, ".line_id"), inspection.line_id(), "the return");

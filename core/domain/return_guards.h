@@ -55,21 +55,28 @@ absl::Status CheckRequestInfo(const v1::Return& state, std::string_view text);
 absl::Status CheckRemindBuyer(const v1::Return& state);
 absl::Status CheckCancel(const v1::Return& state);
 absl::Status CheckReopen(const v1::Return& state, std::string_view reason);
-// Answers the label to record: ISSUED with the caller's number, or REQUESTED without one.
+// Answers the label to record: ISSUED with the caller's number, or REQUESTED without one. The cost
+// is in `currency`, the channel's. INVALID_ARGUMENT `MISSING_FIELD`, `TOO_LONG`, `NEGATIVE_AMOUNT`,
+// `BAD_COST`, `CURRENCY_MISMATCH`; FAILED_PRECONDITION `INVALID_STATE`, `LABEL_EXISTS`,
+// `PLATFORM_MANAGED`; PERMISSION_DENIED `ROLE_REQUIRED` (a buyer who is not at fault is to pay).
 absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
-                                                const v1::IssueReturnLabelRequest& request);
+                                                const v1::IssueReturnLabelRequest& request,
+                                                std::string_view currency, v1::Role role);
 // Answers the label as it is to be recorded: VOIDING where a carrier has to confirm, else VOIDED.
 // FAILED_PRECONDITION `NO_LABEL`, `LABEL_USED`, `LABEL_PENDING`.
 absl::StatusOr<v1::ReturnLabel> CheckVoidLabel(const v1::Return& state, std::string_view reason);
 // Fills in the lines (all approved units not yet received) and checks their form. The same receipt
 // again is answered as it is known; ALREADY_EXISTS `RECEIPT_EXISTS` for another one under its id.
-absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt);
+// INVALID_ARGUMENT `IN_THE_FUTURE` for one more than a day ahead of `now`.
+absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt,
+                                         absl::Time now);
 absl::Status CheckCloseShort(const v1::Return& state, std::string_view reason);
 // Fills in the disposition and checks against what was received and already inspected. One that is
 // known is answered with the evidence that is new, if any; ALREADY_EXISTS `INSPECTION_EXISTS` for
-// another one under its id.
+// another one under its id; INVALID_ARGUMENT `IN_THE_FUTURE` for one more than a day ahead of
+// `now`.
 absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
-                                               const v1::Inspection& inspection,
+                                               const v1::Inspection& inspection, absl::Time now,
                                                std::string_view field);
 // `refunds` are those of the return.
 absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> refunds,

@@ -228,46 +228,79 @@ TEST_F(Guards, CancelAndReopenGoByTheState) {
   EXPECT_EQ(ReasonOf(CheckReopen(InState(v1::Return::STATUS_REJECTED), "")), "REASON_REQUIRED");
 }
 
+absl::StatusOr<v1::ReturnLabel> Label(const v1::Return& state,
+                                      const v1::IssueReturnLabelRequest& request,
+                                      v1::Role role = v1::ROLE_OPERATOR) {
+  return CheckIssueLabel(state, request, "USD", role);
+}
+
+TEST_F(Guards, ALabelCostsWhatTheChannelCanAddUp) {
+  v1::Return state = InState(v1::Return::STATUS_APPROVED);
+  v1::IssueReturnLabelRequest request;
+  *request.mutable_cost() = money::Make(500, "EUR");
+  EXPECT_EQ(ReasonOf(Label(state, request).status()), "CURRENCY_MISMATCH");
+  EXPECT_EQ(FieldOf(Label(state, request).status()), "cost.currency_code");
+  *request.mutable_cost() = money::Make(money::kMaxMinorUnits + 1, "USD");
+  EXPECT_EQ(ReasonOf(Label(state, request).status()), "BAD_COST");
+  *request.mutable_cost() = money::Make(money::kMaxMinorUnits, "USD");
+  EXPECT_TRUE(Label(state, request).ok());
+}
+
+TEST_F(Guards, WhoIsNotAtFaultPaysTheLabelOnlyIfAManagerSaysSo) {
+  v1::Return state = InState(v1::Return::STATUS_APPROVED);
+  state.mutable_items(0)->set_fault(v1::FAULT_SELLER);
+  v1::IssueReturnLabelRequest request;
+  request.set_paid_by(v1::ReturnLabel::PAYER_BUYER);
+  EXPECT_EQ(ReasonOf(Label(state, request).status()), "ROLE_REQUIRED");
+  EXPECT_EQ(ReasonOf(Label(state, request, v1::ROLE_RULE).status()), "ROLE_REQUIRED");
+  EXPECT_EQ(Label(state, request, v1::ROLE_MANAGER)->paid_by(), v1::ReturnLabel::PAYER_BUYER);
+  state.mutable_items(0)->set_fault(v1::FAULT_BUYER);
+  EXPECT_TRUE(Label(state, request).ok());
+  // The other way round nobody is wronged.
+  request.set_paid_by(v1::ReturnLabel::PAYER_SELLER);
+  EXPECT_EQ(Label(state, request)->paid_by(), v1::ReturnLabel::PAYER_SELLER);
+}
+
 TEST_F(Guards, ALabelGoesToAnApprovedReturnOnce) {
   v1::Return state = InState(v1::Return::STATUS_APPROVED);
   state.mutable_items(0)->set_fault(v1::FAULT_SELLER);
   v1::IssueReturnLabelRequest request;
-  const auto bought = CheckIssueLabel(state, request);
+  const auto bought = Label(state, request);
   ASSERT_TRUE(bought.ok());
   EXPECT_EQ(bought->state(), v1::ReturnLabel::STATE_REQUESTED);
   EXPECT_EQ(bought->paid_by(), v1::ReturnLabel::PAYER_SELLER);
   request.set_tracking_number("9400");
-  EXPECT_EQ(ReasonOf(CheckIssueLabel(state, request).status()), "MISSING_FIELD");
+  EXPECT_EQ(ReasonOf(Label(state, request).status()), "MISSING_FIELD");
   request.set_carrier("usps");
   state.mutable_items(0)->set_fault(v1::FAULT_BUYER);
-  const auto own = CheckIssueLabel(state, request);
+  const auto own = Label(state, request);
   ASSERT_TRUE(own.ok());
   EXPECT_EQ(own->state(), v1::ReturnLabel::STATE_ISSUED);
   EXPECT_EQ(own->paid_by(), v1::ReturnLabel::PAYER_BUYER);
   *request.mutable_cost() = money::Make(-1, "USD");
-  EXPECT_EQ(ReasonOf(CheckIssueLabel(state, request).status()), "NEGATIVE_AMOUNT");
+  EXPECT_EQ(ReasonOf(Label(state, request).status()), "NEGATIVE_AMOUNT");
   request.clear_cost();
   *state.add_labels() = *own;
-  EXPECT_EQ(ReasonOf(CheckIssueLabel(state, request).status()), "LABEL_EXISTS");
+  EXPECT_EQ(ReasonOf(Label(state, request).status()), "LABEL_EXISTS");
   state.mutable_labels(0)->set_state(v1::ReturnLabel::STATE_VOIDED);
-  EXPECT_EQ(CheckIssueLabel(state, request)->label_id(), "label-2");
-  EXPECT_EQ(ReasonOf(CheckIssueLabel(InState(v1::Return::STATUS_REQUESTED), request).status()),
+  EXPECT_EQ(Label(state, request)->label_id(), "label-2");
+  EXPECT_EQ(ReasonOf(Label(InState(v1::Return::STATUS_REQUESTED), request).status()),
             "INVALID_STATE");
 }
 
 TEST_F(Guards, AReceiptDefaultsToWhatIsStillToCome) {
   v1::Return state = InState(v1::Return::STATUS_APPROVED, 3);
   state.mutable_items(0)->set_quantity_received(1);
-  EXPECT_EQ(CheckReceipt(state, v1::Receipt())->lines(0).quantity(), 2);
+  EXPECT_EQ(CheckReceipt(state, v1::Receipt(), now_)->lines(0).quantity(), 2);
   v1::Receipt receipt;
   receipt.add_lines()->set_quantity(5);  // a surplus is a finding, not a refusal
-  EXPECT_EQ(CheckReceipt(state, receipt)->lines(0).line_id(), "L1");
+  EXPECT_EQ(CheckReceipt(state, receipt, now_)->lines(0).line_id(), "L1");
   receipt.mutable_lines(0)->set_quantity(0);
-  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt).status()), "BAD_QUANTITY");
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt, now_).status()), "BAD_QUANTITY");
   receipt.mutable_lines(0)->set_line_id("L9");
-  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt).status()), "LINE_UNKNOWN");
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt, now_).status()), "LINE_UNKNOWN");
   state.mutable_items(0)->set_quantity_received(3);
-  EXPECT_EQ(ReasonOf(CheckReceipt(state, v1::Receipt()).status()), "MISSING_FIELD");
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, v1::Receipt(), now_).status()), "MISSING_FIELD");
 }
 
 TEST_F(Guards, AReceiptComesTwiceButNeverAsAnotherOne) {
@@ -275,17 +308,17 @@ TEST_F(Guards, AReceiptComesTwiceButNeverAsAnotherOne) {
   v1::Receipt receipt;
   receipt.set_receipt_id("r1");
   receipt.add_lines()->set_quantity(2);
-  v1::Receipt known = *CheckReceipt(state, receipt);
+  v1::Receipt known = *CheckReceipt(state, receipt, now_);
   *known.mutable_received_at() = calendar::ToProto(now_);
   *state.add_receipts() = known;
   state.mutable_items(0)->set_quantity_received(2);
-  EXPECT_EQ(CheckReceipt(state, receipt)->SerializeAsString(), known.SerializeAsString());
+  EXPECT_EQ(CheckReceipt(state, receipt, now_)->SerializeAsString(), known.SerializeAsString());
   receipt.clear_lines();
-  EXPECT_EQ(CheckReceipt(state, receipt)->SerializeAsString(), known.SerializeAsString());
+  EXPECT_EQ(CheckReceipt(state, receipt, now_)->SerializeAsString(), known.SerializeAsString());
   receipt.add_lines()->set_quantity(1);
-  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt).status()), "RECEIPT_EXISTS");
+  EXPECT_EQ(ReasonOf(CheckReceipt(state, receipt, now_).status()), "RECEIPT_EXISTS");
   receipt.set_receipt_id("r2");
-  EXPECT_TRUE(CheckReceipt(state, receipt).ok());
+  EXPECT_TRUE(CheckReceipt(state, receipt, now_).ok());
 }
 
 TEST_F(Guards, AnInspectionNeedsReceivedUnits) {
@@ -293,23 +326,25 @@ TEST_F(Guards, AnInspectionNeedsReceivedUnits) {
   state.mutable_items(0)->set_quantity_received(2);
   v1::Inspection inspection;
   inspection.set_quantity(2);
-  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, "i").status()), "MISSING_FIELD");
+  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, now_, "i").status()), "MISSING_FIELD");
   inspection.set_condition(v1::CONDITION_WRONG_ITEM);
   inspection.set_inspection_id("i1");
-  const auto checked = CheckInspection(state, inspection, "i");
+  const auto checked = CheckInspection(state, inspection, now_, "i");
   ASSERT_TRUE(checked.ok());
   EXPECT_EQ(checked->disposition(), v1::DISPOSITION_QUARANTINE);
   *state.add_inspections() = *checked;
-  EXPECT_EQ(CheckInspection(state, inspection, "i")->evidence_size(), 0) << "the same one again";
+  EXPECT_EQ(CheckInspection(state, inspection, now_, "i")->evidence_size(), 0)
+      << "the same one again";
   inspection.add_evidence("photo-1");
   state.mutable_inspections(0)->add_evidence("photo-0");
-  EXPECT_EQ(CheckInspection(state, inspection, "i")->evidence(0), "photo-1") << "only what is new";
+  EXPECT_EQ(CheckInspection(state, inspection, now_, "i")->evidence(0), "photo-1")
+      << "only what is new";
   inspection.set_condition(v1::CONDITION_NEW);
-  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, "i").status()), "INSPECTION_EXISTS");
+  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, now_, "i").status()), "INSPECTION_EXISTS");
   inspection.set_condition(v1::CONDITION_WRONG_ITEM);
   inspection.set_inspection_id("i2");
   inspection.set_quantity(1);
-  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, "i").status()), "NOT_RECEIVED");
+  EXPECT_EQ(ReasonOf(CheckInspection(state, inspection, now_, "i").status()), "NOT_RECEIVED");
 }
 
 TEST_F(Guards, CloseShortNeedsAPartThatCame) {

@@ -293,7 +293,8 @@ absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnReques
 absl::StatusOr<v1::Return> IssueReturnLabel(Command& c,
                                             const v1::IssueReturnLabelRequest& request) {
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
-    auto label = CheckIssueLabel(editor.state(), request);
+    auto label = CheckIssueLabel(editor.state(), request, editor.channel().channel.currency_code(),
+                                 c.actor.role());
     if (!label.ok()) return label.status();
     const std::string effect_id = c.NewId("eff_");
     label->set_label_id(effect_id);
@@ -339,7 +340,7 @@ absl::StatusOr<v1::Return> VoidReturnLabel(Command& c, const v1::VoidReturnLabel
 
 absl::StatusOr<v1::Return> RecordReceipt(Command& c, const v1::RecordReceiptRequest& request) {
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
-    auto receipt = CheckReceipt(editor.state(), request.receipt());
+    auto receipt = CheckReceipt(editor.state(), request.receipt(), c.now);
     if (!receipt.ok()) return receipt.status();
     if (receipt->receipt_id().empty()) receipt->set_receipt_id(c.NewId("rcp_"));
     if (!receipt->has_received_at()) *receipt->mutable_received_at() = calendar::ToProto(c.now);
@@ -370,8 +371,8 @@ absl::StatusOr<v1::Return> InspectReturn(Command& c, const v1::InspectReturnRequ
     }
     for (int i = 0; i < request.inspections_size(); ++i) {
       // Each is checked against the return as the ones before have left it.
-      auto inspection =
-          CheckInspection(editor.state(), request.inspections(i), Cat("inspections[", i, "]"));
+      auto inspection = CheckInspection(editor.state(), request.inspections(i), c.now,
+                                        Cat("inspections[", i, "]"));
       if (!inspection.ok()) return inspection.status();
       if (FindInspection(editor.state(), inspection->inspection_id()) != nullptr) {
         if (inspection->evidence().empty()) continue;

@@ -163,5 +163,28 @@ TEST_F(LabelsTest, LateParcelOfABuyerWhoChangedTheirMindPaysTheLateFee) {
   EXPECT_EQ(Quote(spec).total().minor_units(), 8825);
 }
 
+TEST_F(LabelsTest, SecondPersonIsNotEvadedByABuyersLabel) {
+  const v1::Order order = Put(OrderOf("us", "113-8100077-0000077", {{"LAMP", 1, 2999, 247}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
+  v1::IssueReturnLabelRequest label;
+  label.set_name(state.name());
+  label.set_carrier("dhl");
+  label.set_tracking_number("00340434161094042557");
+  *label.mutable_cost() = MoneyOf(3000, "USD");
+  label.set_paid_by(v1::ReturnLabel::PAYER_BUYER);
+  const auto evaded = ApiAs("operator:olga").Call(&Returns::IssueReturnLabel, label);
+  EXPECT_EQ(evaded.reason(), "ROLE_REQUIRED");
+  EXPECT_THAT(evaded.fields(), testing::ElementsAre("paid_by"));
+  label.clear_paid_by();
+  *label.mutable_cost() = MoneyOf(500, "EUR");
+  const auto mixed = ApiAs("operator:olga").Call(&Returns::IssueReturnLabel, label);
+  EXPECT_EQ(mixed.reason(), "CURRENCY_MISMATCH");
+  EXPECT_THAT(mixed.fields(), testing::ElementsAre("cost.currency_code"));
+  *label.mutable_cost() = MoneyOf(500, "USD");
+  const auto issued = ApiAs("operator:olga").Call(&Returns::IssueReturnLabel, label);
+  ASSERT_TRUE(issued.ok()) << issued.status.error_message();
+  EXPECT_EQ(Cost(*issued), -500);
+}
+
 }  // namespace
 }  // namespace aftersales::e2e

@@ -324,5 +324,45 @@ TEST_F(ReturnWalkTest, RejectionInsideThePolicyTakesAManager) {
   EXPECT_TRUE(Eventually([&] { return EffectCount("DecideReturn", state.name()) == 1; }));
 }
 
+TEST_F(ReturnWalkTest, SurplusUnitIsAFindingAndMovesNothing) {
+  const v1::Order order = Put(OrderOf("us", "113-1000077-0000077", {{"LAMP", 1, 2999, 247}}));
+  v1::Return state = Approve(Create(order, v1::RETURN_REASON_DEFECTIVE));
+  state = Inspect(Receive(state, 1), 1, v1::CONDITION_DEFECTIVE);
+  v1::IssueRefundRequest refund;
+  refund.set_parent(kSeller);
+  refund.mutable_spec()->set_return_name(state.name());
+  Issue(refund, v1::Refund::STATUS_SUCCEEDED);
+  state = Await(state, v1::Return::STATUS_RESOLVED);
+  Advance(absl::Hours(1));
+  state = Receive(state, 1);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_EQ(state.items(0).quantity_received(), 2);
+  ASSERT_EQ(state.findings_size(), 1);
+  EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_SURPLUS_UNITS);
+  Advance(absl::Hours(60 * 24));
+  Await(state, v1::Return::STATUS_CLOSED);
+}
+
+TEST_F(ReturnWalkTest, NothingArrivesOrIsInspectedTomorrow) {
+  const v1::Order order = Put(OrderOf("us", "113-1000078-0000078", {{"LAMP", 1, 2999, 247}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_DEFECTIVE));
+  v1::RecordReceiptRequest receipt;
+  receipt.set_name(state.name());
+  *receipt.mutable_receipt()->mutable_received_at() = Stamp(clock().Now() + absl::Hours(25));
+  const auto early = api().Call(&Returns::RecordReceipt, receipt);
+  EXPECT_EQ(early.reason(), "IN_THE_FUTURE");
+  EXPECT_THAT(early.fields(), testing::ElementsAre("receipt.received_at"));
+  *receipt.mutable_receipt()->mutable_received_at() = Stamp(clock().Now());
+  ASSERT_TRUE(api().Call(&Returns::RecordReceipt, receipt).ok());
+  v1::InspectReturnRequest inspect;
+  inspect.set_name(state.name());
+  v1::Inspection* found = inspect.add_inspections();
+  found->set_line_id("LAMP");
+  found->set_quantity(1);
+  found->set_condition(v1::CONDITION_DEFECTIVE);
+  *found->mutable_inspected_at() = Stamp(clock().Now() + absl::Hours(25));
+  EXPECT_EQ(api().Call(&Returns::InspectReturn, inspect).reason(), "IN_THE_FUTURE");
+}
+
 }  // namespace
 }  // namespace aftersales::e2e
