@@ -5,7 +5,9 @@
 #include "core/domain/card_number.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
+#include "core/domain/refund_quote.h"
 #include "core/domain/return_items.h"
+#include "core/domain/roles.h"
 #include "core/domain/stated_reason.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -39,6 +41,23 @@ bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total
   return most != limit->max_minor_units().end() && total.minor_units() <= most->second;
 }
 
+v1::Money TogetherAlone(const v1::Actor& asker, const v1::Money& total,
+                        std::span<const v1::Refund> refunds_of_order) {
+  v1::Money sum = total;
+  for (const v1::Refund& refund : refunds_of_order) {
+    const bool alone = HoldsMoney(refund.status()) && !refund.has_approved_by() &&
+                       refund.status() != v1::Refund::STATUS_PENDING_APPROVAL;
+    if (!alone || refund.requested_by().role() != asker.role() ||
+        !SamePerson(refund.requested_by(), asker)) {
+      continue;
+    }
+    // Another currency is a finding, and never added.
+    const auto added = money::Add(sum, refund.total());
+    if (added.ok()) sum = *added;
+  }
+  return sum;
+}
+
 absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& policy,
                                 const v1::Actor& approver) {
   if (state.status() != v1::Refund::STATUS_PENDING_APPROVAL) {
@@ -49,7 +68,7 @@ absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& polic
                   "an approval takes a second person, so say who you are: send the metadata "
                   "aftersales-actor as role and name, such as manager:mia");
   }
-  if (approver.id() == state.requested_by().id()) {
+  if (SamePerson(approver, state.requested_by())) {
     return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
                   "who asked for a refund cannot approve it; ask somebody else");
   }
@@ -115,6 +134,27 @@ absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
     return InvalidField("amount.minor_units", "NEGATIVE_AMOUNT", "say what was paid, above 0");
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckPaidAmount(const v1::Order& order, const v1::Refund& state,
+                             const v1::Money& amount, v1::Role role,
+                             std::span<const v1::Refund> refunds_of_order) {
+  if (amount.minor_units() > money::kMaxMinorUnits) {
+    return InvalidField("amount.minor_units", "BAD_AMOUNT",
+                        Cat(money::Format(amount), " is more than anybody refunds"));
+  }
+  if (role == v1::ROLE_MANAGER || role == v1::ROLE_PLATFORM) return absl::OkStatus();
+  // What it reserves itself is its own to pay.
+  const int64_t left = Refundable(order, refunds_of_order).minor_units();
+  const int64_t most = left + HeldUnits(state);
+  if (amount.minor_units() <= most) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kPermissionDenied, "EXCEEDS_REFUNDABLE",
+                Cat(money::Format(amount), " is more than the ",
+                    money::Format(money::Make(most, order.currency_code())),
+                    " that the order can still give back; have a manager say so, if it was paid"))
+      .Field("amount", "what the proof shows was paid")
+      .With("remaining", most)
+      .With("currency_code", order.currency_code());
 }
 
 }  // namespace aftersales

@@ -1,10 +1,12 @@
 // Guards of the commands on a refund: who may do what with it now.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "aftersales/v1/common.pb.h"
+#include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/policy.pb.h"
 #include "aftersales/v1/refund.pb.h"
 
@@ -12,6 +14,11 @@ namespace aftersales {
 
 // Whether a role may pay so much by itself, by the policy's `refund_limits`.
 bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total);
+
+// What somebody pays an order alone with one more refund: with all that they asked for before and
+// nobody else approved. A limit that many small refunds could pass would be none.
+v1::Money TogetherAlone(const v1::Actor& asker, const v1::Money& total,
+                        std::span<const v1::Refund> refunds_of_order);
 
 // FAILED_PRECONDITION `INVALID_STATE`; PERMISSION_DENIED `FOUR_EYES` (the approver asked for it, or
 // does not say who they are), `LIMIT_EXCEEDED`.
@@ -29,5 +36,11 @@ absl::Status CheckReverseRefund(const v1::Refund& state, v1::Role role, std::str
 // `CURRENCY_MISMATCH`, `NEGATIVE_AMOUNT`.
 absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
                                const v1::Money* amount);
+// What a person says was paid, where it is not what was to be paid: more than the order can still
+// give back is for a manager or the platform to say. INVALID_ARGUMENT `BAD_AMOUNT`;
+// PERMISSION_DENIED `EXCEEDS_REFUNDABLE` (with `remaining`).
+absl::Status CheckPaidAmount(const v1::Order& order, const v1::Refund& state,
+                             const v1::Money& amount, v1::Role role,
+                             std::span<const v1::Refund> refunds_of_order);
 
 }  // namespace aftersales

@@ -233,8 +233,12 @@ bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::RefundQu
 
 // Whether a refund takes somebody else's approval, and why.
 enum class Approval { kNone, kLimit, kDeviation };
-Approval ApprovalOf(const Basis& basis, v1::Role role, const v1::Money& total, bool deviates) {
-  if (!WithinLimit(*basis.today, role, total)) return Approval::kLimit;
+Approval ApprovalOf(const Basis& basis, const v1::Actor& asker, const v1::Money& total,
+                    bool deviates) {
+  const v1::Role role = asker.role();
+  if (!WithinLimit(*basis.today, role, TogetherAlone(asker, total, basis.refunds))) {
+    return Approval::kLimit;
+  }
   const bool bound = role == v1::ROLE_OPERATOR || role == v1::ROLE_RULE;
   return bound && deviates ? Approval::kDeviation : Approval::kNone;
 }
@@ -300,7 +304,7 @@ absl::StatusOr<v1::Refund> Decide(Command& c, const Basis& basis, const v1::Refu
   store::RefundRecord record;
   record.mutable_state()->set_name(refund.name());
   v1::Event fact = c.NewEvent(refund.name(), refund.channel());
-  const Approval approval = ApprovalOf(basis, c.actor.role(), refund.total(), deviates);
+  const Approval approval = ApprovalOf(basis, c.actor, refund.total(), deviates);
   const bool alone = approval == Approval::kNone;
   ExplainRefund(basis, quote, approval, &fact);
   if (alone) {
@@ -452,10 +456,17 @@ absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundReques
   auto record = Open(c, request);
   if (!record.ok()) return record.status();
   const v1::Refund& state = record->state();
-  if (absl::Status s = CheckSettleRefund(state, request.proof(),
-                                         request.has_amount() ? &request.amount() : nullptr);
-      !s.ok()) {
-    return s;
+  const v1::Money* amount = request.has_amount() ? &request.amount() : nullptr;
+  if (absl::Status s = CheckSettleRefund(state, request.proof(), amount); !s.ok()) return s;
+  if (amount != nullptr && request.paid()) {
+    const std::string_view order_id = names::Split(state.order()).id;
+    const auto order = c.store.FindOrder(c.seller, order_id);
+    if (!order) return NotFound(state.order());
+    if (absl::Status s = CheckPaidAmount(*order, state, *amount, c.actor.role(),
+                                         c.store.RefundsOfOrder(c.seller, order_id));
+        !s.ok()) {
+      return s;
+    }
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   if (request.paid()) {
@@ -567,6 +578,10 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
   }
   if (body.amount().minor_units() <= 0) {
     return InvalidField("return_refunded.amount", "MISSING_FIELD", "say what was paid, above 0");
+  }
+  if (body.amount().minor_units() > money::kMaxMinorUnits) {
+    return InvalidField("return_refunded.amount", "BAD_AMOUNT",
+                        Cat(FormatMoney(body.amount()), " is more than anybody refunds"));
   }
   const std::string channel_id = opened->channel().id;
   if (c.store.FindRefundByExternalId(c.seller, channel_id, body.external_refund_id())) return false;

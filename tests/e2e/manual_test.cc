@@ -44,6 +44,37 @@ TEST_F(ManualTest, RefundThatAPersonPays) {
   EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 0);
 }
 
+TEST_F(ManualTest, MoreThanTheOrderCanGiveBackIsForAManagerToSay) {
+  const v1::Order order = Put(OrderOf("us", "113-4000004-0000004", {{"PEN", 2, 2000, 0}}));
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  v1::Refund refund = *api().Call(&Refunds::IssueRefund, Concession(order, "PEN", 1));
+  ASSERT_TRUE(Eventually([&] { return (refund = Get(refund)).has_manual_action(); }));
+  v1::SettleRefundRequest settle;
+  settle.set_name(refund.name());
+  settle.set_paid(true);
+  settle.set_proof("statement 2026-03, line 13");
+  *settle.mutable_amount() = MoneyOf(int64_t{1} << 62, "USD");
+  EXPECT_EQ(api().Call(&Refunds::SettleRefund, settle).reason(), "BAD_AMOUNT");
+  *settle.mutable_amount() = MoneyOf(2001, "USD");
+  const auto refused = ApiAs("operator:olga").Call(&Refunds::SettleRefund, settle);
+  EXPECT_EQ(refused.code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(refused.reason(), "EXCEEDS_REFUNDABLE");
+  EXPECT_EQ(refused.metadata("remaining"), "2000");
+  EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_APPROVED);
+  // What the order can still give is believed with its proof, and is a finding.
+  *settle.mutable_amount() = MoneyOf(2000, "USD");
+  const auto settled = ApiAs("operator:olga").Call(&Refunds::SettleRefund, settle);
+  ASSERT_TRUE(settled.ok()) << settled.status.error_message();
+  EXPECT_EQ(settled->findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+
+  const v1::Order other = Put(OrderOf("us", "113-4000005-0000005", {{"PEN", 2, 2000, 0}}));
+  refund = *api().Call(&Refunds::IssueRefund, Concession(other, "PEN", 1));
+  ASSERT_TRUE(Eventually([&] { return (refund = Get(refund)).has_manual_action(); }));
+  settle.set_name(refund.name());
+  *settle.mutable_amount() = MoneyOf(2001, "USD");
+  EXPECT_TRUE(ApiAs("manager:mia").Call(&Refunds::SettleRefund, settle).ok());
+}
+
 TEST_F(ManualTest, RefundThatAPersonCouldNotPay) {
   const v1::Order order = Put(OrderOf("us", "113-4000002-0000002", {{"PEN", 1, 1000, 0}}));
   SetMode("fake-market", "IssueRefund=MANUAL");

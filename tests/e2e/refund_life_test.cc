@@ -56,6 +56,7 @@ TEST_F(RefundLifeTest, BeyondTheLimitOfARoleTakesASecondPerson) {
   EXPECT_EQ(work[0].subject(), refund.name());
   EXPECT_EQ(work[0].due_at().seconds(), absl::ToUnixSeconds(At("2026-03-03T09:00:00Z")));
 
+  EXPECT_EQ(ApproveAs("manager:OLGA", refund).reason(), "FOUR_EYES") << "is nobody else";
   const auto self = ApproveAs("manager:olga", refund);
   EXPECT_EQ(self.code(), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(self.reason(), "FOUR_EYES");
@@ -82,6 +83,20 @@ TEST_F(RefundLifeTest, WithinTheLimitNobodyIsAsked) {
       ApiAs("operator:olga").Call(&Refunds::IssueRefund, Concession(order, "TV", 1));
   ASSERT_TRUE(issued.ok()) << issued.status.error_message();
   Await(*issued, v1::Refund::STATUS_SUCCEEDED);
+}
+
+TEST_F(RefundLifeTest, ManySmallOnesDoNotPassTheLimit) {
+  const v1::Order order = Put(OrderOf("us", "113-8000022-0000022", {{"TV", 4, 120000, 0}}));
+  const auto ask = [&](std::string_view actor) {
+    return ApiAs(actor).Call(&Refunds::IssueRefund, Concession(order, "TV", 1));
+  };
+  Await(*ask("operator:olga"), v1::Refund::STATUS_SUCCEEDED);
+  const v1::Refund second = *ask("operator:Olga");
+  EXPECT_EQ(second.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  ASSERT_TRUE(ApproveAs("operator:otto", second).ok());
+  // What somebody else approved is no longer hers alone, and others have limits of their own.
+  EXPECT_EQ(ask("operator:olga")->status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  EXPECT_EQ(ask("operator:otto")->status(), v1::Refund::STATUS_APPROVED);
 }
 
 TEST_F(RefundLifeTest, TakenBackItsMoneyAndUnitsAreFreeAgain) {
