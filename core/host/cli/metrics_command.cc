@@ -12,6 +12,11 @@ struct DashboardOptions : Connection {
   std::string week;
 };
 
+struct ChangesOptions : Connection {
+  std::string channel;
+  int limit = 50;
+};
+
 struct OrdersOptions : Connection {
   std::string week;
   std::string kind;
@@ -139,6 +144,50 @@ absl::StatusOr<int> RunOrders(const Session& session, const OrdersOptions& optio
   return kExitOk;
 }
 
+// `197/200 98.50%`.
+std::string Figure(const v1::Metric& metric) {
+  return metric.has_value() ? Cat(metric.value().numerator(), "/", metric.value().denominator(),
+                                  " ", PercentText(metric.value()))
+                            : "n/a";
+}
+
+absl::StatusOr<int> RunChanges(const Session& session, const ChangesOptions& options) {
+  const absl::StatusOr<std::string> seller = session.Seller();
+  if (!seller.ok()) return seller.status();
+  const absl::StatusOr<std::string> channel = session.Name("channels", options.channel);
+  if (!channel.ok()) return channel.status();
+  v1::ListMetricChangesRequest request;
+  request.set_parent(*seller);
+  request.set_channel(*channel);
+  Table table({{"WHEN"},
+               {"METRIC"},
+               {"CATEGORY"},
+               {"BEFORE", Table::Align::kRight},
+               {"AFTER", Table::Align::kRight},
+               {"STATUS"},
+               {"BECAUSE OF"}});
+  bool more = false;
+  const absl::Status status = session.client.Pages(
+      &v1::MetricsService::Stub::ListMetricChanges, request, options.limit,
+      [&](const v1::ListMetricChangesResponse& page) {
+        for (const v1::MetricChange& change : page.changes()) {
+          if (options.json) {
+            session.PrintJson(change);
+          } else {
+            table.Add({TimeText(change.change_time()), Word(change.after().kind()),
+                       change.after().category(), Figure(change.before()), Figure(change.after()),
+                       Status(change.after()), std::string(IdOf(change.cause()))});
+          }
+        }
+        return page.changes_size();
+      },
+      &more);
+  if (!status.ok()) return status;
+  if (!options.json) table.PrintOr("No figure was corrected.", session.terminal);
+  session.NoteMore(more, options.limit);
+  return kExitOk;
+}
+
 }  // namespace
 
 void AddMetrics(CLI::App& app, Commands& commands) {
@@ -160,6 +209,17 @@ void AddMetrics(CLI::App& app, Commands& commands) {
       return RunDashboard(Session(commands.terminal, *dashboard), *dashboard);
     };
   });
+
+  auto changes = std::make_shared<ChangesOptions>();
+  CLI::App* changes_command =
+      commands.Add(*metrics, "changes", "List what corrections made of the figures, newest first",
+                   "  aftersales metrics changes --channel amazon-us");
+  changes_command->add_option("--channel", changes->channel, "Of which channel")
+      ->option_text("ID")
+      ->required();
+  AddLimitOption(changes_command, &changes->limit);
+  AddConnectionOptions(changes_command, changes.get());
+  commands.RunWith(changes_command, changes, &RunChanges);
 
   auto orders = std::make_shared<OrdersOptions>();
   CLI::App* command = commands.Add(*metrics, "orders", "List the bad cases behind a figure, or all",

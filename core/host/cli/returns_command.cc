@@ -83,6 +83,10 @@ struct ReasonOptions : ChangeReturn {
   bool without_refund = false;
 };
 
+struct NoteOptions : ChangeReturn {
+  std::string note;
+};
+
 std::string Amount(const v1::Money& money) {
   return money.currency_code().empty() ? "" : FormatMoney(money);
 }
@@ -604,6 +608,22 @@ absl::StatusOr<int> RunReopen(const Session& session, const ReasonOptions& optio
   return ChangeWithReason(session, options, &Stub::ReopenReturn);
 }
 
+absl::StatusOr<int> RunAsk(const Session& session, const NoteOptions& options) {
+  return Change(session, options, &Stub::RequestInfo,
+                [&](const v1::Return&, v1::RequestInfoRequest* request) {
+                  request->set_text(options.note);
+                  return absl::OkStatus();
+                });
+}
+
+absl::StatusOr<int> RunRemind(const Session& session, const NoteOptions& options) {
+  return Change(session, options, &Stub::RecordBuyerReminder,
+                [&](const v1::Return&, v1::RecordBuyerReminderRequest* request) {
+                  request->set_note(options.note);
+                  return absl::OkStatus();
+                });
+}
+
 absl::StatusOr<int> RunVoidLabel(const Session& session, const ReasonOptions& options) {
   return ChangeWithReason(session, options, &Stub::VoidReturnLabel);
 }
@@ -715,6 +735,27 @@ A request that is inside the policy takes a manager and an --override-reason.)")
         ->option_text("TEXT");
     AddChangeOptions(command, options.get());
     commands.RunWith(command, options, &RunReject);
+  }
+  {
+    auto options = std::make_shared<NoteOptions>();
+    CLI::App* command =
+        commands.Add(*returns, "ask", "Note that the buyer was asked for more about a request",
+                     R"(  aftersales returns ask RMA --text "Which of the two lamps is broken?"
+Its 48 hours go on: only a decision answers the request.)");
+    command->add_option("--text", options->note, "What was asked")
+        ->option_text("TEXT REQUIRED")
+        ->required();
+    AddChangeOptions(command, options.get());
+    commands.RunWith(command, options, &RunAsk);
+  }
+  {
+    auto options = std::make_shared<NoteOptions>();
+    CLI::App* command =
+        commands.Add(*returns, "remind", "Note that the buyer was reminded to send the goods",
+                     "  aftersales returns remind RMA --note \"message of 2 March\"");
+    command->add_option("--note", options->note, "How")->option_text("TEXT");
+    AddChangeOptions(command, options.get());
+    commands.RunWith(command, options, &RunRemind);
   }
   {
     auto options = std::make_shared<LabelOptions>();

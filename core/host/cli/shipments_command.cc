@@ -27,6 +27,13 @@ struct ScanOptions : Connection {
   bool validate_only = false;
 };
 
+struct CorrectOptions : Connection {
+  std::string tracking_number;
+  std::string to;
+  std::string carrier;
+  bool validate_only = false;
+};
+
 Table ShipmentTable() {
   return Table({{"ORDER"},
                 {"NUMBER"},
@@ -86,6 +93,64 @@ absl::StatusOr<int> RunList(const Session& session, const ListOptions& options) 
   return kExitOk;
 }
 
+absl::StatusOr<v1::ListShipmentsResponse> ByNumber(const Session& session, std::string_view seller,
+                                                   std::string_view tracking_number) {
+  std::string number;
+  for (const char c : tracking_number) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c))) {
+      number += absl::ascii_toupper(static_cast<unsigned char>(c));
+    }
+  }
+  v1::ListShipmentsRequest request;
+  request.set_parent(std::string(seller));
+  request.set_filter(Cat("tracking_number = \"", number, "\""));
+  v1::ListShipmentsResponse found;
+  if (absl::Status status = session.client.Call(&Stub::ListShipments, request, &found);
+      !status.ok()) {
+    return status;
+  }
+  if (!found.shipments().empty()) return found;
+  return Refuse(absl::StatusCode::kNotFound, "NOT_FOUND",
+                Cat("no shipment has the number `", tracking_number,
+                    "`; `aftersales shipments list` shows them"));
+}
+
+absl::Status Store(const Session& session, const v1::UpsertShipmentRequest& upsert, bool json,
+                   Table& table) {
+  v1::Shipment stored;
+  if (absl::Status status = session.client.Mutate(&Stub::UpsertShipment, upsert, &stored);
+      !status.ok()) {
+    return status;
+  }
+  if (json) {
+    session.PrintJson(stored);
+  } else {
+    AddRow(table, stored);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> RunCorrect(const Session& session, const CorrectOptions& options) {
+  const absl::StatusOr<std::string> seller = session.Seller();
+  if (!seller.ok()) return seller.status();
+  const auto found = ByNumber(session, *seller, options.tracking_number);
+  if (!found.ok()) return found.status();
+  Table table = ShipmentTable();
+  for (const v1::Shipment& wrong : found->shipments()) {
+    v1::UpsertShipmentRequest upsert;
+    upsert.set_parent(*seller);
+    upsert.set_validate_only(options.validate_only);
+    upsert.set_replaces(wrong.name());
+    upsert.mutable_shipment()->set_channel(wrong.channel());
+    upsert.mutable_shipment()->set_order_external_id(wrong.order_external_id());
+    upsert.mutable_shipment()->set_tracking_number(options.to);
+    upsert.mutable_shipment()->set_carrier(options.carrier);
+    if (absl::Status s = Store(session, upsert, options.json, table); !s.ok()) return s;
+  }
+  if (!options.json) table.Print(session.terminal);
+  return kExitOk;
+}
+
 absl::StatusOr<int> RunScan(const Session& session, const ScanOptions& options) {
   const absl::StatusOr<std::string> seller = session.Seller();
   if (!seller.ok()) return seller.status();
@@ -103,27 +168,10 @@ absl::StatusOr<int> RunScan(const Session& session, const ScanOptions& options) 
   }
   *event.mutable_occurred_at() = at;
 
-  std::string number;
-  for (const char c : options.tracking_number) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c))) {
-      number += absl::ascii_toupper(static_cast<unsigned char>(c));
-    }
-  }
-  v1::ListShipmentsRequest request;
-  request.set_parent(*seller);
-  request.set_filter(Cat("tracking_number = \"", number, "\""));
-  v1::ListShipmentsResponse found;
-  if (absl::Status status = session.client.Call(&Stub::ListShipments, request, &found);
-      !status.ok()) {
-    return status;
-  }
-  if (found.shipments().empty()) {
-    return Refuse(absl::StatusCode::kNotFound, "NOT_FOUND",
-                  Cat("no shipment has the number `", options.tracking_number,
-                      "`; `aftersales shipments list` shows them"));
-  }
+  const auto found = ByNumber(session, *seller, options.tracking_number);
+  if (!found.ok()) return found.status();
   Table table = ShipmentTable();
-  for (const v1::Shipment& shipment : found.shipments()) {
+  for (const v1::Shipment& shipment : found->shipments()) {
     v1::UpsertShipmentRequest upsert;
     upsert.set_parent(*seller);
     upsert.set_validate_only(options.validate_only);
@@ -131,16 +179,7 @@ absl::StatusOr<int> RunScan(const Session& session, const ScanOptions& options) 
     upsert.mutable_shipment()->clear_verdict();
     upsert.mutable_shipment()->clear_events();
     *upsert.mutable_shipment()->add_events() = event;
-    v1::Shipment stored;
-    if (absl::Status status = session.client.Mutate(&Stub::UpsertShipment, upsert, &stored);
-        !status.ok()) {
-      return status;
-    }
-    if (options.json) {
-      session.PrintJson(stored);
-    } else {
-      AddRow(table, stored);
-    }
+    if (absl::Status s = Store(session, upsert, options.json, table); !s.ok()) return s;
   }
   if (!options.json) table.Print(session.terminal);
   return kExitOk;
@@ -164,6 +203,24 @@ void AddShipments(CLI::App& app, Commands& commands) {
   AddLimitOption(list_command, &list->limit);
   AddConnectionOptions(list_command, list.get());
   commands.RunWith(list_command, list, &RunList);
+
+  auto correct = std::make_shared<CorrectOptions>();
+  CLI::App* correct_command = commands.Add(
+      *shipments, "correct", "Put a mistyped tracking number right: it is the same parcel",
+      R"(  aftersales shipments correct LK123456786CN --to LK123456785CN
+`aftersales metrics changes` shows what it made of the valid tracking rate.)");
+  correct_command->add_option("number", correct->tracking_number, "The wrong number")
+      ->option_text("NUMBER")
+      ->required();
+  correct_command->add_option("--to", correct->to, "The right one")
+      ->option_text("NUMBER")
+      ->required();
+  correct_command->add_option("--carrier", correct->carrier, "Carrier, if it was wrong too")
+      ->option_text("NAME");
+  correct_command->add_flag("--dry-run", correct->validate_only,
+                            "Say what would happen, change nothing");
+  AddConnectionOptions(correct_command, correct.get());
+  commands.RunWith(correct_command, correct, &RunCorrect);
 
   auto scan = std::make_shared<ScanOptions>();
   CLI::App* scan_command =
