@@ -5,7 +5,6 @@
 #include "core/domain/card_number.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
-#include "core/domain/refund_quote.h"
 #include "core/domain/return_items.h"
 #include "core/domain/roles.h"
 #include "core/domain/stated_reason.h"
@@ -136,25 +135,20 @@ absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
   return absl::OkStatus();
 }
 
-absl::Status CheckPaidAmount(const v1::Order& order, const v1::Refund& state,
-                             const v1::Money& amount, v1::Role role,
-                             std::span<const v1::Refund> refunds_of_order) {
-  if (amount.minor_units() > money::kMaxMinorUnits) {
-    return InvalidField("amount.minor_units", "BAD_AMOUNT",
-                        Cat(money::Format(amount), " is more than anybody refunds"));
+absl::Status CheckPaidAmount(const v1::Money& paid, const v1::Money& most, v1::Role role,
+                             std::string_view field) {
+  if (paid.minor_units() > money::kMaxMinorUnits) {
+    return InvalidField(Cat(field, ".minor_units"), "BAD_AMOUNT",
+                        Cat(money::Format(paid), " is more than anybody refunds"));
   }
-  if (role == v1::ROLE_MANAGER || role == v1::ROLE_PLATFORM) return absl::OkStatus();
-  // What it reserves itself is its own to pay.
-  const int64_t left = Refundable(order, refunds_of_order).minor_units();
-  const int64_t most = left + HeldUnits(state);
-  if (amount.minor_units() <= most) return absl::OkStatus();
-  return Refuse(absl::StatusCode::kPermissionDenied, "EXCEEDS_REFUNDABLE",
-                Cat(money::Format(amount), " is more than the ",
-                    money::Format(money::Make(most, order.currency_code())),
-                    " that the order can still give back; have a manager say so, if it was paid"))
-      .Field("amount", "what the proof shows was paid")
-      .With("remaining", most)
-      .With("currency_code", order.currency_code());
+  const bool bound = role != v1::ROLE_MANAGER && role != v1::ROLE_PLATFORM;
+  if (!bound || paid.minor_units() <= most.minor_units()) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
+                Cat(money::Format(paid), " is more than the ", money::Format(most),
+                    " that was to be paid at most; have a manager say so, if it was paid"))
+      .Field(field, "what the proof shows was paid")
+      .With("most", most.minor_units())
+      .With("currency_code", most.currency_code());
 }
 
 }  // namespace aftersales

@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "aftersales/v1/common.pb.h"
-#include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/policy.pb.h"
 #include "aftersales/v1/refund.pb.h"
 
@@ -36,11 +35,9 @@ absl::Status CheckReverseRefund(const v1::Refund& state, v1::Role role, std::str
 // `CURRENCY_MISMATCH`, `NEGATIVE_AMOUNT`.
 absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
                                const v1::Money* amount);
-// What a person says was paid, where it is not what was to be paid: more than the order can still
-// give back is for a manager or the platform to say. INVALID_ARGUMENT `BAD_AMOUNT`;
-// PERMISSION_DENIED `EXCEEDS_REFUNDABLE` (with `remaining`).
-absl::Status CheckPaidAmount(const v1::Order& order, const v1::Refund& state,
-                             const v1::Money& amount, v1::Role role,
-                             std::span<const v1::Refund> refunds_of_order);
+// What somebody says was paid of what was to be paid at most: more takes a manager or the platform.
+// INVALID_ARGUMENT `BAD_AMOUNT`; PERMISSION_DENIED `LIMIT_EXCEEDED` (with `most`).
+absl::Status CheckPaidAmount(const v1::Money& paid, const v1::Money& most, v1::Role role,
+                             std::string_view field);
 
 }  // namespace aftersales

@@ -319,6 +319,10 @@ Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
   }
   take(std::max(0, item.quantity_refunded() - held), std::nullopt);
   int32_t exchanged = UnitsInExchanges(exchanges, item.line_id(), state.name());
+  // Those that the buyer keeps are none of those that are there.
+  const int32_t kept = std::min({exchanged, units.others, UnitsKept(state, item.line_id())});
+  units.others -= kept;
+  exchanged -= kept;
   for (Group& group : known) {
     if (IsWrong(group.condition)) continue;
     const int32_t taken = std::min(group.quantity, exchanged);

@@ -52,8 +52,9 @@ bool AllRefunded(const v1::Return& state) {
 
 bool ApprovedUnitsOutstanding(const v1::Return& state) {
   return state.short_reason().empty() &&
-         std::any_of(state.items().begin(), state.items().end(), [](const v1::ReturnItem& item) {
-           return item.quantity_received() < item.quantity_approved();
+         std::any_of(state.items().begin(), state.items().end(), [&](const v1::ReturnItem& item) {
+           return item.quantity_approved() > 0 &&
+                  item.quantity_received() < UnitsExpected(state, item);
          });
 }
 
@@ -878,8 +879,7 @@ class Fold {
     }
     if (reported.lines_size() == 0) {
       for (v1::ReturnItem& item : *state_.mutable_items()) {
-        const int32_t expected =
-            item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
+        const int32_t expected = UnitsExpected(state_, item);
         if (expected > item.quantity_received()) take(&item, expected - item.quantity_received());
       }
     }
@@ -1080,7 +1080,8 @@ class Fold {
       return units.exchange() == told.exchange();
     });
     if (known != all.end()) {
-      if (told.state() <= known->state()) return;
+      const bool waived_now = told.goods_waived() && !known->goods_waived();
+      if (told.state() < known->state() || (told.state() == known->state() && !waived_now)) return;
       *known = told;
     } else {
       *all.Add() = told;
@@ -1105,6 +1106,10 @@ class Fold {
     }
     CheckDoubleUse();
     MeetRefund();
+    // What came back were other units then, and they are owed.
+    const bool over = state_.status() == v1::Return::STATUS_RESOLVED ||
+                      state_.status() == v1::Return::STATUS_CLOSED;
+    if (told.goods_waived() && over && HasReceived() && !AllRefunded(state_)) OweAgain();
   }
 
   // What it had paid for is owed again.
@@ -1125,6 +1130,10 @@ class Fold {
         state_.status() != v1::Return::STATUS_CLOSED) {
       return;
     }
+    OweAgain();
+  }
+
+  void OweAgain() {
     state_.set_status(HasReceived() ? v1::Return::STATUS_INSPECTED : v1::Return::STATUS_RESOLVED);
     CancelDeadline(&state_, v1::Deadline::KIND_AUTO_CLOSE);
     StartRefundClock(at_);
@@ -1402,10 +1411,11 @@ class Fold {
 
   void Advance() {
     for (v1::ReturnItem& item : *state_.mutable_items()) {
-      item.set_quantity_missing(
-          state_.short_reason().empty()
-              ? 0
-              : std::max(0, item.quantity_approved() - item.quantity_received()));
+      item.set_quantity_missing(state_.short_reason().empty()
+                                    ? 0
+                                    : std::max(0, item.quantity_approved() -
+                                                      UnitsKept(state_, item.line_id()) -
+                                                      item.quantity_received()));
     }
     if (MayReceive(state_.status()) && HasReceived()) {
       const bool inspected = std::all_of(
@@ -1469,10 +1479,14 @@ int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item) {
              (state.status() == v1::Return::STATUS_LOST && LostAtSellersRisk(state))) {
     units = item.quantity_approved();
   }
-  // Surplus units and units of a return that was not approved are findings, never money.
+  // Surplus units and units of a return that was not approved are findings, never money. Those that
+  // the buyer keeps are not among those that are there.
+  const int64_t replaced =
+      std::max<int64_t>(0, int64_t{item.quantity_exchanged()} - UnitsKept(state, item.line_id()));
+  const int64_t there = std::min(units, item.quantity_approved()) - replaced;
+  const int64_t open = int64_t{item.quantity_approved()} - item.quantity_exchanged();
   return static_cast<int32_t>(
-      std::max<int64_t>(0, int64_t{std::min(units, item.quantity_approved())} -
-                               item.quantity_refunded() - item.quantity_exchanged()));
+      std::max<int64_t>(0, std::min(there, open) - item.quantity_refunded()));
 }
 
 bool NothingOwed(const v1::Return& state) {

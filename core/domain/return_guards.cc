@@ -575,8 +575,7 @@ absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Rece
   }
   if (receipt.lines_size() == 0) {
     for (const v1::ReturnItem& item : state.items()) {
-      const int32_t expected =
-          item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
+      const int32_t expected = UnitsExpected(state, item);
       if (expected <= item.quantity_received()) continue;
       v1::Receipt::Line* added = checked.add_lines();
       added->set_line_id(item.line_id());
@@ -605,8 +604,9 @@ absl::Status CheckCloseShort(const v1::Return& state, std::string_view reason) {
                        state.status() == v1::Return::STATUS_RESOLVED;
   const bool outstanding =
       state.short_reason().empty() &&
-      std::any_of(state.items().begin(), state.items().end(), [](const v1::ReturnItem& item) {
-        return item.quantity_received() < item.quantity_approved();
+      std::any_of(state.items().begin(), state.items().end(), [&](const v1::ReturnItem& item) {
+        return item.quantity_approved() > 0 &&
+               item.quantity_received() < UnitsExpected(state, item);
       });
   const bool received =
       std::any_of(state.items().begin(), state.items().end(),

@@ -1,6 +1,7 @@
 #include "core/domain/return_items.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace aftersales {
 namespace {
@@ -38,6 +39,23 @@ const v1::ReturnItem* FindItem(const v1::Return& state, std::string_view line_id
 
 v1::ReturnItem* FindItem(v1::Return* state, std::string_view line_id) {
   return const_cast<v1::ReturnItem*>(FindItem(*state, line_id));
+}
+
+int32_t UnitsKept(const v1::Return& state, std::string_view line_id) {
+  int64_t units = 0;
+  for (const v1::ExchangedUnits& exchange : state.exchanges()) {
+    if (!exchange.goods_waived()) continue;
+    for (const v1::ExchangedUnits::Line& line : exchange.lines()) {
+      if (line.line_id() == line_id) units += line.quantity();
+    }
+  }
+  return static_cast<int32_t>(std::min<int64_t>(units, std::numeric_limits<int32_t>::max()));
+}
+
+int32_t UnitsExpected(const v1::Return& state, const v1::ReturnItem& item) {
+  const int32_t units =
+      item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
+  return std::max(0, units - UnitsKept(state, item.line_id()));
 }
 
 const v1::Receipt* FindReceipt(const v1::Return& state, std::string_view receipt_id) {

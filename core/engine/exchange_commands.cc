@@ -82,13 +82,14 @@ void MoveStock(Command& c, const v1::Exchange& before, const v1::Exchange& after
 }
 
 v1::Event UnitsFact(const ReturnEditor& editor, const v1::Exchange& exchange,
-                    v1::ExchangedUnits::State state) {
+                    v1::ExchangedUnits::State state, bool goods_waived = false) {
   v1::Event fact = editor.NewFact();
-  fact.set_external_id(
-      Cat("exchange:", exchange.name(), ":", v1::ExchangedUnits::State_Name(state)));
+  fact.set_external_id(Cat("exchange:", exchange.name(), ":",
+                           goods_waived ? "WAIVED" : v1::ExchangedUnits::State_Name(state)));
   v1::ExchangedUnits* units = fact.mutable_return_units_exchanged()->mutable_units();
   units->set_exchange(exchange.name());
   units->set_state(state);
+  units->set_goods_waived(goods_waived);
   for (const v1::ExchangeItem& item : exchange.items()) {
     v1::ExchangedUnits::Line* line = units->add_lines();
     line->set_line_id(item.line_id());
@@ -256,23 +257,27 @@ absl::StatusOr<v1::Exchange> RunOut(Command& c, Opened& opened, const v1::Exchan
   return Finish(c, opened, std::move(next));
 }
 
-// A return whose goods were waived or paid for waits for nothing any more.
-absl::Status SettleReplaced(Command& c, const v1::Exchange& completed) {
+// What the end of an exchange means for its return: goods that were waived do not come back, and
+// where none does any more, the return waits for nothing.
+absl::Status TellReturn(Command& c, const v1::Exchange& completed) {
   auto editor = ReturnEditor::Open(c, completed.return_name());
   if (!editor.ok()) return editor.status();
-  const v1::Return& state = editor->state();
-  if (state.status() != v1::Return::STATUS_APPROVED &&
-      state.status() != v1::Return::STATUS_EXPIRED) {
-    return absl::OkStatus();
+  const bool waived = !completed.waiver_reason().empty() && !completed.returnless();
+  if (waived) {
+    editor->Add(UnitsFact(*editor, completed, v1::ExchangedUnits::STATE_EXCHANGED, waived));
   }
-  if (!AllReplaced(state, c.store.ExchangesOfOrder(c.seller, names::Split(completed.order()).id))) {
-    return absl::OkStatus();
+  const v1::Return::Status status = editor->state().status();
+  const bool waits = status == v1::Return::STATUS_APPROVED || status == v1::Return::STATUS_EXPIRED;
+  const bool settled =
+      waits && AllReplaced(editor->state(),
+                           c.store.ExchangesOfOrder(c.seller, names::Split(completed.order()).id));
+  if (settled) {
+    v1::Event fact = editor->NewFact();
+    fact.mutable_return_settled_without_refund()->set_reason(
+        Cat("replaced by ", completed.name(), ", and the goods are not to come back"));
+    editor->Add(std::move(fact));
   }
-  v1::Event settled = editor->NewFact();
-  settled.mutable_return_settled_without_refund()->set_reason(
-      Cat("replaced by ", completed.name(), ", and the goods are not to come back"));
-  editor->Add(std::move(settled));
-  editor->Save();
+  if (waived || settled) editor->Save();
   return absl::OkStatus();
 }
 
@@ -434,7 +439,7 @@ absl::StatusOr<v1::Exchange> CompleteExchange(Command& c,
   fact.mutable_exchange_completed()->set_waiver_reason(request.waiver_reason());
   auto completed = Finish(c, *opened, std::move(fact));
   if (!completed.ok()) return completed;
-  if (absl::Status s = SettleReplaced(c, *completed); !s.ok()) return s;
+  if (absl::Status s = TellReturn(c, *completed); !s.ok()) return s;
   return completed;
 }
 

@@ -14,6 +14,7 @@ namespace {
 std::string_view MethodOf(v1::Event::BodyCase body) {
   switch (body) {
     case v1::Event::kReturnReported:
+      return "OrderService/UpsertOrder";  // of the marketplace, like orders
     case v1::Event::kReturnRequested:
       return "ReturnService/CreateReturn";
     case v1::Event::kReturnCancelled:
@@ -60,6 +61,27 @@ absl::Status CheckUnits(int32_t quantity, std::string_view field) {
   return InvalidField(field, "BAD_QUANTITY", Cat(quantity, " units; give 1 to ", kMaxUnits));
 }
 
+absl::Status CheckNotAhead(const Command& c, const google::protobuf::Timestamp& when,
+                           std::string_view field) {
+  if (calendar::FromProto(when) <= c.now + absl::Hours(24)) return absl::OkStatus();
+  return InvalidField(field, "IN_THE_FUTURE", "is more than a day ahead of the host");
+}
+
+// The times in a body besides its own.
+absl::Status CheckTimes(const Command& c, const v1::Event& fact) {
+  const v1::ReturnReported& reported = fact.return_reported();
+  for (const auto& [when, field] :
+       {std::pair(&fact.units_received().receipt().received_at(),
+                  "units_received.receipt.received_at"),
+        std::pair(&fact.units_inspected().inspection().inspected_at(),
+                  "units_inspected.inspection.inspected_at"),
+        std::pair(&reported.delivered_at(), "return_reported.delivered_at"),
+        std::pair(&reported.snapshot().requested_at(), "return_reported.snapshot.requested_at")}) {
+    if (absl::Status s = CheckNotAhead(c, *when, field); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckForm(const Command& c, const v1::Event& fact) {
   if (MethodOf(fact.body_case()).empty()) {
     return InvalidField("body", "FACT_NOT_TAKEN",
@@ -68,12 +90,14 @@ absl::Status CheckForm(const Command& c, const v1::Event& fact) {
   if (!fact.has_occurred_at()) {
     return InvalidField("occurred_at", "MISSING_FIELD", "say when it happened");
   }
-  if (calendar::FromProto(fact.occurred_at()) > c.now + absl::Hours(24)) {
-    return InvalidField("occurred_at", "IN_THE_FUTURE", "is more than a day ahead of the host");
-  }
+  if (absl::Status s = CheckNotAhead(c, fact.occurred_at(), "occurred_at"); !s.ok()) return s;
+  if (absl::Status s = CheckTimes(c, fact); !s.ok()) return s;
   if (fact.external_id().empty() || fact.external_id().size() > 200) {
     return InvalidField("external_id", "MISSING_FIELD",
                         "the source's own id of the fact, 1 to 200 bytes, makes it unique");
+  }
+  if (fact.actor().id().size() > 100) {
+    return InvalidField("actor.id", "TOO_LONG", "at most 100 bytes");
   }
   if (!fact.return_refunded().refund().empty()) {
     return InvalidField("return_refunded.refund", "FACT_NOT_TAKEN",

@@ -18,6 +18,8 @@
 namespace aftersales::engine {
 namespace {
 
+constexpr size_t kMaxExternalId = 200;
+
 // What a refund is computed from.
 struct Basis {
   v1::Order order;
@@ -459,14 +461,8 @@ absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundReques
   const v1::Money* amount = request.has_amount() ? &request.amount() : nullptr;
   if (absl::Status s = CheckSettleRefund(state, request.proof(), amount); !s.ok()) return s;
   if (amount != nullptr && request.paid()) {
-    const std::string_view order_id = names::Split(state.order()).id;
-    const auto order = c.store.FindOrder(c.seller, order_id);
-    if (!order) return NotFound(state.order());
-    if (absl::Status s = CheckPaidAmount(*order, state, *amount, c.actor.role(),
-                                         c.store.RefundsOfOrder(c.seller, order_id));
-        !s.ok()) {
+    if (absl::Status s = CheckPaidAmount(*amount, state.total(), c.actor.role(), "amount"); !s.ok())
       return s;
-    }
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   if (request.paid()) {
@@ -533,6 +529,14 @@ absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest&
   if (absl::Status s = CheckRefundable(basis->order, state.total(), basis->refunds); !s.ok()) {
     return s;
   }
+  if (!state.has_approved_by() &&
+      !WithinLimit(*basis->today, c.actor.role(),
+                   TogetherAlone(c.actor, state.total(), basis->refunds))) {
+    return Refuse(
+        absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
+        "with what you refunded of the order alone it is more than your role may pay; ask "
+        "somebody else to try it again");
+  }
   if (state.kind() == v1::Refund::KIND_EXCHANGE_DIFFERENCE) {
     const auto exchange = c.store.FindExchange(c.seller, names::Split(state.exchange()).id);
     if (!exchange || -exchange->state().balance().minor_units() < state.total().minor_units()) {
@@ -579,12 +583,34 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
   if (body.amount().minor_units() <= 0) {
     return InvalidField("return_refunded.amount", "MISSING_FIELD", "say what was paid, above 0");
   }
-  if (body.amount().minor_units() > money::kMaxMinorUnits) {
-    return InvalidField("return_refunded.amount", "BAD_AMOUNT",
-                        Cat(FormatMoney(body.amount()), " is more than anybody refunds"));
+  if (body.external_refund_id().size() > kMaxExternalId) {
+    return InvalidField("return_refunded.external_refund_id", "TOO_LONG",
+                        Cat("at most ", kMaxExternalId, " bytes"));
+  }
+  const std::string& currency = opened->channel().channel.currency_code();
+  if (body.amount().currency_code() != currency) {
+    return InvalidField("return_refunded.amount.currency_code", "CURRENCY_MISMATCH",
+                        Cat("the channel sells in ", currency));
+  }
+  const std::string_view order_id = names::Split(state.order()).id;
+  const auto order = c.store.FindOrder(c.seller, order_id);
+  const v1::Money most =
+      order ? Refundable(*order, {}) : money::Make(money::kMaxMinorUnits, currency);
+  if (absl::Status s =
+          CheckPaidAmount(body.amount(), most, c.actor.role(), "return_refunded.amount");
+      !s.ok()) {
+    return s;
   }
   const std::string channel_id = opened->channel().id;
-  if (c.store.FindRefundByExternalId(c.seller, channel_id, body.external_refund_id())) return false;
+  if (const auto known =
+          c.store.FindRefundByExternalId(c.seller, channel_id, body.external_refund_id())) {
+    if (known->state().return_name() == state.name()) return false;
+    return InvalidField("return_refunded.external_refund_id", "REFUND_EXISTS",
+                        Cat("is that of ", known->state().name(), ", which paid ",
+                            known->state().return_name().empty() ? std::string("no return")
+                                                                 : known->state().return_name(),
+                            "; each payment has an id of its own"));
+  }
   // What was handed over and not heard of since is what the marketplace shows now.
   for (const v1::Refund& ours : c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
     const bool waits = ours.status() == v1::Refund::STATUS_UNKNOWN ||

@@ -654,6 +654,26 @@ TEST_F(ExchangesTest, WaivingOneOfTwoUnitsLeavesTheOtherAwaited) {
   EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
 }
 
+TEST_F(ExchangesTest, UnitThatComesBesideAWaivedOneIsOwed) {
+  const v1::Return state = ApprovedReturn("113-9000028-0000028", 2);
+  Stock("BOOT", 9);
+  const X reserved = Reserve(Accept(Offer(state, 5411, X::MODE_SHIP_FIRST, 1)));
+  const X exchange = Deliver(Value(Ship(reserved)));
+  Value(Complete(exchange, "not worth the postage"));
+  Advance(absl::Hours(24));
+  const v1::Return owed = Inspect(Receive(Get(state), 1), 1, v1::CONDITION_NEW);
+  EXPECT_EQ(owed.status(), v1::Return::STATUS_INSPECTED);
+  EXPECT_EQ(FindDeadline(owed, v1::Deadline::KIND_REFUND)->state(), v1::Deadline::STATE_RUNNING)
+      << owed.DebugString();
+  const auto refund = Refund(state);
+  ASSERT_TRUE(refund.ok()) << refund.status.error_message();
+  ASSERT_EQ(refund->items_size(), 1);
+  EXPECT_EQ(refund->items(0).quantity(), 1);
+  Await(*refund, v1::Refund::STATUS_SUCCEEDED);
+  Await(state, v1::Return::STATUS_RESOLVED);
+  EXPECT_FALSE(Refund(state).ok()) << "once";
+}
+
 TEST_F(ExchangesTest, LateGoodsEndTheOverdueOne) {
   const v1::Return state = ApprovedReturn("113-9000024-0000024");
   X exchange = Deliver(Shipped(state, 5411, X::MODE_SHIP_FIRST));

@@ -391,6 +391,10 @@ TEST_F(FactsTest, FactIsForWhoMayMakeIt) {
   EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
   EXPECT_EQ(Get(state).items(0).quantity_received(), 0);
 
+  v1::Event reported = six[0];
+  reported.mutable_return_reported()->set_status(v1::Return::STATUS_CLOSED);
+  EXPECT_EQ(told("buyer:b", reported), "ROLE_REQUIRED");
+
   received.mutable_actor()->set_role(v1::ROLE_WAREHOUSE);
   received.mutable_actor()->set_id("reno");
   EXPECT_EQ(told("erp:sap", received), "OUTCOME_RECORDED");
@@ -421,6 +425,50 @@ TEST_F(FactsTest, AbsurdNumbersAreNoFacts) {
   const char* reasons[] = {"BAD_QUANTITY", "BAD_QUANTITY", "BAD_AMOUNT", "BAD_QUANTITY"};
   for (int i = 0; i < 4; ++i) EXPECT_EQ(answer->results(i).reason(), reasons[i]) << i;
   EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
+}
+
+TEST_F(FactsTest, PaymentThatCannotBeIsNoFact) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000006", {{"LAMP", 2, 5998, 494}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
+  const v1::Return other = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
+  clock().Set(At("2026-03-05T14:00:00Z"));
+  const auto told = [&](std::string_view actor, const v1::Event& fact) {
+    v1::RecordFactsRequest request;
+    request.set_parent(kSeller);
+    *request.add_facts() = fact;
+    const auto answer = ApiAs(actor).Call(&Facts::RecordFacts, request);
+    return answer->results(0).outcome() == v1::FactResult::OUTCOME_INVALID
+               ? answer->results(0).reason()
+               : v1::FactResult::Outcome_Name(answer->results(0).outcome());
+  };
+  v1::Event paid = SixFacts(state, 60)[5];
+  for (const char* currency : {"EUR", "", "zz9"}) {
+    *paid.mutable_return_refunded()->mutable_amount() = MoneyOf(5, currency);
+    EXPECT_EQ(told("platform", paid), "CURRENCY_MISMATCH") << currency;
+  }
+  // A person is not believed that more was paid than the order brought in.
+  *paid.mutable_return_refunded()->mutable_amount() = MoneyOf(100'000'000, "USD");
+  EXPECT_EQ(told("operator:olga", paid), "LIMIT_EXCEEDED");
+  paid.mutable_return_refunded()->set_external_refund_id(std::string(201, 'x'));
+  EXPECT_EQ(told("platform", paid), "TOO_LONG");
+  EXPECT_EQ(Get(state).items(0).quantity_refunded(), 0);
+
+  // One payment pays one return.
+  paid = SixFacts(state, 61)[5];
+  *paid.mutable_return_refunded()->mutable_amount() = MoneyOf(3246, "USD");
+  EXPECT_EQ(told("platform", paid), "OUTCOME_RECORDED");
+  EXPECT_EQ(told("platform", paid), "OUTCOME_DUPLICATE");
+  paid.set_subject(other.name());
+  EXPECT_EQ(told("platform", paid), "REFUND_EXISTS");
+
+  // Nothing of tomorrow, whatever it says of its own time.
+  v1::Event received = SixFacts(other, 62)[3];
+  *received.mutable_units_received()->mutable_receipt()->mutable_received_at() =
+      Stamp(At("2027-03-05T14:00:00Z"));
+  EXPECT_EQ(told("platform", received), "IN_THE_FUTURE");
+  v1::Event reported = SixFacts(other, 62)[0];
+  *reported.mutable_return_reported()->mutable_delivered_at() = Stamp(At("2027-03-05T14:00:00Z"));
+  EXPECT_EQ(told("platform", reported), "IN_THE_FUTURE");
 }
 
 TEST_F(FactsTest, UnitThatTheMarketplacePaidTwiceIsFound) {

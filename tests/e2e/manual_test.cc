@@ -44,7 +44,7 @@ TEST_F(ManualTest, RefundThatAPersonPays) {
   EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 0);
 }
 
-TEST_F(ManualTest, MoreThanTheOrderCanGiveBackIsForAManagerToSay) {
+TEST_F(ManualTest, MoreThanWasAskedIsForAManagerToSay) {
   const v1::Order order = Put(OrderOf("us", "113-4000004-0000004", {{"PEN", 2, 2000, 0}}));
   SetMode("fake-market", "IssueRefund=MANUAL");
   v1::Refund refund = *api().Call(&Refunds::IssueRefund, Concession(order, "PEN", 1));
@@ -58,11 +58,11 @@ TEST_F(ManualTest, MoreThanTheOrderCanGiveBackIsForAManagerToSay) {
   *settle.mutable_amount() = MoneyOf(2001, "USD");
   const auto refused = ApiAs("operator:olga").Call(&Refunds::SettleRefund, settle);
   EXPECT_EQ(refused.code(), grpc::StatusCode::PERMISSION_DENIED);
-  EXPECT_EQ(refused.reason(), "EXCEEDS_REFUNDABLE");
-  EXPECT_EQ(refused.metadata("remaining"), "2000");
+  EXPECT_EQ(refused.reason(), "LIMIT_EXCEEDED");
+  EXPECT_EQ(refused.metadata("most"), "1000");
   EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_APPROVED);
-  // What the order can still give is believed with its proof, and is a finding.
-  *settle.mutable_amount() = MoneyOf(2000, "USD");
+  // Less is believed with its proof, and is a finding.
+  *settle.mutable_amount() = MoneyOf(999, "USD");
   const auto settled = ApiAs("operator:olga").Call(&Refunds::SettleRefund, settle);
   ASSERT_TRUE(settled.ok()) << settled.status.error_message();
   EXPECT_EQ(settled->findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);

@@ -99,6 +99,21 @@ TEST_F(RefundLifeTest, ManySmallOnesDoNotPassTheLimit) {
   EXPECT_EQ(ask("operator:otto")->status(), v1::Refund::STATUS_APPROVED);
 }
 
+TEST_F(RefundLifeTest, NorDoesOneThatIsTriedAgain) {
+  const v1::Order order = Put(OrderOf("us", "113-8000023-0000023", {{"TV", 4, 120000, 0}}));
+  const auto ask = [&](std::string_view actor) {
+    return ApiAs(actor).Call(&Refunds::IssueRefund, Concession(order, "TV", 1));
+  };
+  SetMode("fake-market", "IssueRefund=FAILED");
+  const v1::Refund failed = Await(*ask("operator:olga"), v1::Refund::STATUS_FAILED);
+  SetMode("fake-market", "");
+  Await(*ask("operator:olga"), v1::Refund::STATUS_SUCCEEDED);
+  v1::RetryRefundRequest retry;
+  retry.set_name(failed.name());
+  EXPECT_EQ(ApiAs("operator:olga").Call(&Refunds::RetryRefund, retry).reason(), "LIMIT_EXCEEDED");
+  EXPECT_TRUE(ApiAs("operator:otto").Call(&Refunds::RetryRefund, retry).ok());
+}
+
 TEST_F(RefundLifeTest, TakenBackItsMoneyAndUnitsAreFreeAgain) {
   const v1::Order order = Dear("113-8000003-0000003");
   const v1::Refund refund = Pending(order);
