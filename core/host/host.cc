@@ -131,6 +131,8 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   plugins::PluginRegistry::Options plugin_options;
   plugin_options.directories = options.plugin_directories;
   plugin_options.files = options.plugin_files;
+  plugin_options.isolate = options.isolate;
+  plugin_options.runner = options.plugin_runner;
   plugin_options.config = options.plugin_config;
   plugin_options.data_directory = options.data_directory / "plugins";
   plugin_options.host_version = AFTERSALES_VERSION;

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ struct HostOptions {
   // Folders whose plugins are all loaded, and single plugins.
   std::vector<std::filesystem::path> plugin_directories;
   std::vector<std::filesystem::path> plugin_files;
+  // Which of them run in a process of their own: names of files without their extension, or `all`.
+  std::set<std::string> isolate;
+  // The program that runs them, which is this one.
+  std::filesystem::path plugin_runner = "/proc/self/exe";
   // Settings by plugin id.
   std::map<std::string, std::map<std::string, std::string>> plugin_config;
   // The clock stands still here and ids come out the same in every run: for demos.

@@ -1,9 +1,19 @@
+#include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/host/cli/command.h"
+#include "core/plugins/runner.h"
 
 int main(int argc, char** argv) {
+  // Started by a host for a plugin: it is to be quick and small, and knows none of what follows.
+  if (argc == 3 && std::string_view(argv[1]) == "plugin-runner") {
+    const absl::Status status = aftersales::plugins::RunPlugin(argv[2]);
+    if (status.ok()) return 0;
+    std::fprintf(stderr, "<3>%s\n", std::string(status.message()).c_str());
+    return 1;
+  }
   return aftersales::cli::RunProgram(std::vector<std::string>(argv + 1, argv + argc),
                                      aftersales::cli::Terminal::Standard());
 }

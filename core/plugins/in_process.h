@@ -27,9 +27,7 @@ class InProcessTransport : public Transport {
   // Ends the plugin's instance; what it still logs is dropped.
   ~InProcessTransport() override;
 
-  // The name that log lines of the plugin carry from now on, and what is kept out of them.
-  void SetIdentity(const std::string& plugin_id, Redactor redactor);
-
+  void SetIdentity(const std::string& plugin_id, Redactor redactor) override;
   absl::StatusOr<plugin::v1::DescribeResponse> Describe() override;
   absl::Status Configure(const plugin::v1::ConfigureRequest& request) override;
   int Resolve(std::string_view path) override;

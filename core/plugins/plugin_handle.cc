@@ -235,6 +235,8 @@ absl::Status PluginHandle::CheckHealth(absl::Time deadline) {
   CallOptions options;
   options.deadline = deadline;
   absl::Status status = Call(kCheckHealth, plugin::v1::CheckHealthRequest(), &response, options);
+  // A process of its own says so only when it is asked.
+  if (status.code() == absl::StatusCode::kUnimplemented) return absl::OkStatus();
   if (status.ok() && !response.healthy()) {
     status = Named(absl::UnavailableError(response.message().empty() ? "says that it is not healthy"
                                                                      : response.message()));
@@ -262,6 +264,18 @@ v1::Plugin PluginHandle::Snapshot() const {
   plugin.set_error_count(error_count_.load(std::memory_order_relaxed));
   plugin.mutable_load_time()->set_seconds(absl::ToUnixSeconds(load_time_));
   plugin.set_state(v1::Plugin::STATE_HEALTHY);
+  const std::optional<ProcessInfo> process = transport_->Process();
+  plugin.set_transport(process ? v1::Plugin::TRANSPORT_ISOLATED : v1::Plugin::TRANSPORT_IN_PROCESS);
+  if (process) {
+    plugin.set_pid(process->pid);
+    plugin.set_restart_count(process->restarts);
+    if (process->pid == 0) {
+      plugin.set_state(process->quarantined ? v1::Plugin::STATE_QUARANTINED
+                                            : v1::Plugin::STATE_RESTARTING);
+      plugin.set_problem(redactor_.Apply(process->problem));
+      return plugin;
+    }
+  }
   absl::MutexLock lock(&problem_mu_);
   const int failures = failures_in_a_row_.load();
   if (!health_problem_.empty()) {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/plugins/in_process.h"
+#include "core/plugins/isolated.h"
 #include "core/plugins/plugin_file.h"
 
 namespace aftersales::plugins {
@@ -153,9 +154,9 @@ void PluginRegistry::LoadAll() {
 
 absl::Status PluginRegistry::Load(const fs::path& path, v1::Plugin* listed) {
   if (absl::Status status = CheckPluginFile(path); !status.ok()) return status;
-  auto loaded = InProcessTransport::Load(path, options_.host_version, now_, log_);
-  if (!loaded.ok()) return loaded.status();
-  std::unique_ptr<InProcessTransport> transport = *std::move(loaded);
+  auto opened = Open(path);
+  if (!opened.ok()) return opened.status();
+  std::unique_ptr<Transport> transport = *std::move(opened);
   const auto described = transport->Describe();
   if (!described.ok()) {
     return absl::FailedPreconditionError(
@@ -212,6 +213,21 @@ absl::Status PluginRegistry::Load(const fs::path& path, v1::Plugin* listed) {
                     path.string()));
   loaded_.emplace(id, std::move(handle));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& path) const {
+  if (!options_.isolate.contains("all") && !options_.isolate.contains(path.stem().string())) {
+    return InProcessTransport::Load(path, options_.host_version, now_, log_);
+  }
+  // No id begins with a point.
+  const auto sockets = MakeDataDirectory(".run");
+  if (!sockets.ok()) return sockets.status();
+  IsolatedTransport::Options isolated;
+  isolated.command = {options_.runner.string(), "plugin-runner", path.string()};
+  isolated.socket_directory = *sockets;
+  isolated.host_version = options_.host_version;
+  isolated.name = IdOfFile(path);
+  return IsolatedTransport::Start(std::move(isolated), now_, log_);
 }
 
 absl::StatusOr<std::string> PluginRegistry::MakeDataDirectory(const std::string& id) const {

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,10 @@ class PluginRegistry {
     std::vector<std::filesystem::path> directories;
     // Further plugin files.
     std::vector<std::filesystem::path> files;
+    // Which run in a process of their own: names of files without their extension, or `all`.
+    std::set<std::string> isolate;
+    // The program that runs a plugin file in a process of its own, as `PROGRAM plugin-runner FILE`.
+    std::filesystem::path runner;
     // Settings by plugin id.
     std::map<std::string, std::map<std::string, std::string>> config;
     // Each plugin gets a folder of its own in here, by its id, mode 0700.
@@ -65,6 +70,7 @@ class PluginRegistry {
  private:
   // Fills in `listed` as far as it gets.
   absl::Status Load(const std::filesystem::path& path, v1::Plugin* listed);
+  absl::StatusOr<std::unique_ptr<Transport>> Open(const std::filesystem::path& path) const;
   absl::StatusOr<std::string> MakeDataDirectory(const std::string& id) const;
   void AddFailed(v1::Plugin plugin, std::string_view problem);
 

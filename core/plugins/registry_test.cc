@@ -28,7 +28,8 @@ const fs::path kPlugins = TEST_PLUGIN_DIR;
 constexpr char kSecret[] = "hunter2-token";
 constexpr char kValidate[] = "CarrierPlugin/ValidateTrackingNumbers";
 
-class RegistryTest : public ::testing::Test {
+// Everything holds wherever the plugin runs.
+class RegistryTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     std::string name = fs::path(::testing::TempDir()) / "registry_XXXXXX";
@@ -36,6 +37,8 @@ class RegistryTest : public ::testing::Test {
     folder_ = name;
     options_.data_directory = folder_ / "data";
     options_.host_version = "9.8.7";
+    options_.runner = fs::path(AFTERSALES_BIN_DIR) / "aftersales";
+    if (isolated()) options_.isolate = {"all"};
   }
   void TearDown() override {
     // Whatever a test does, no log line and no problem holds the secret.
@@ -48,6 +51,8 @@ class RegistryTest : public ::testing::Test {
     registry_.reset();
     fs::remove_all(folder_);
   }
+
+  bool isolated() const { return std::string_view(GetParam()) == "isolated"; }
 
   PluginRegistry& Load(std::vector<std::string> names) {
     for (const std::string& name : names) options_.files.push_back(kPlugins / (name + ".so"));
@@ -85,7 +90,7 @@ class RegistryTest : public ::testing::Test {
   std::string log_;
 };
 
-TEST_F(RegistryTest, LoadsAndDescribes) {
+TEST_P(RegistryTest, LoadsAndDescribes) {
   PluginRegistry& registry = Load({"good_plugin", "c_plugin"});
   PluginHandle* good = registry.Find("good");
   ASSERT_NE(good, nullptr) << Logged();
@@ -117,7 +122,7 @@ TEST_F(RegistryTest, LoadsAndDescribes) {
   EXPECT_FALSE(registry.Get("nobody").has_value());
 }
 
-TEST_F(RegistryTest, LoadsFoldersOnce) {
+TEST_P(RegistryTest, LoadsFoldersOnce) {
   const fs::path plugins = folder_ / "plugins";
   fs::create_directory(plugins);
   fs::copy_file(kPlugins / "c_plugin.so", plugins / "b.so");
@@ -136,7 +141,7 @@ TEST_F(RegistryTest, LoadsFoldersOnce) {
   EXPECT_THAT(Logged(), HasSubstr("absent cannot be read"));
 }
 
-TEST_F(RegistryTest, WhatCannotBeLoadedIsListedWithTheFix) {
+TEST_P(RegistryTest, WhatCannotBeLoadedIsListedWithTheFix) {
   options_.files = {folder_ / "nowhere.so"};
   PluginRegistry& registry =
       Load({"c_plugin_abi", "c_plugin_bad_id", "c_plugin_garbage", "c_plugin_incomplete",
@@ -164,7 +169,7 @@ TEST_F(RegistryTest, WhatCannotBeLoadedIsListedWithTheFix) {
   EXPECT_EQ(registry.List().size(), 9u);
 }
 
-TEST_F(RegistryTest, TheSecondOfAnIdIsRefused) {
+TEST_P(RegistryTest, TheSecondOfAnIdIsRefused) {
   fs::copy_file(kPlugins / "c_plugin.so", folder_ / "another.so");
   options_.files = {kPlugins / "c_plugin.so", folder_ / "another.so"};
   PluginRegistry& registry = Load({});
@@ -177,7 +182,7 @@ TEST_F(RegistryTest, TheSecondOfAnIdIsRefused) {
 }
 
 // A file that failed and is called like another plugin does not hide it.
-TEST_F(RegistryTest, AFailedFileDoesNotTakeTheIdOfAnother) {
+TEST_P(RegistryTest, AFailedFileDoesNotTakeTheIdOfAnother) {
   std::ofstream(folder_ / "good.so") << "garbage";
   options_.files = {folder_ / "good.so"};
   PluginRegistry& registry = Load({"good_plugin"});
@@ -185,7 +190,7 @@ TEST_F(RegistryTest, AFailedFileDoesNotTakeTheIdOfAnother) {
   EXPECT_EQ(registry.Get("good-2")->state(), v1::Plugin::STATE_FAILED);
 }
 
-TEST_F(RegistryTest, SettingsAreCheckedBeforeThePluginSeesThem) {
+TEST_P(RegistryTest, SettingsAreCheckedBeforeThePluginSeesThem) {
   options_.config["good"] = {{"tokn", kSecret}};
   options_.config["nobody"] = {{"a", "b"}};
   PluginRegistry& registry = Load({"good_plugin"});
@@ -195,7 +200,7 @@ TEST_F(RegistryTest, SettingsAreCheckedBeforeThePluginSeesThem) {
   EXPECT_THAT(Logged(), HasSubstr("nobody: is in the configuration, but no plugin"));
 }
 
-TEST_F(RegistryTest, ARefusedConfigurationNamesTheKeyAndHidesSecrets) {
+TEST_P(RegistryTest, ARefusedConfigurationNamesTheKeyAndHidesSecrets) {
   options_.config["good"] = {{"mode", "refuse"}, {"token", kSecret}};
   PluginRegistry& registry = Load({"good_plugin"});
   EXPECT_EQ(registry.Find("good"), nullptr);
@@ -203,7 +208,7 @@ TEST_F(RegistryTest, ARefusedConfigurationNamesTheKeyAndHidesSecrets) {
               HasSubstr("`mode` must not be refuse; token was [secret]"));
 }
 
-TEST_F(RegistryTest, SecretsStayOutOfLogsAndErrors) {
+TEST_P(RegistryTest, SecretsStayOutOfLogsAndErrors) {
   options_.config["good"] = {{"token", kSecret}};
   Load({"good_plugin"});
   EXPECT_THAT(Logged(), HasSubstr("good: configured with token [secret]"));
@@ -212,7 +217,7 @@ TEST_F(RegistryTest, SecretsStayOutOfLogsAndErrors) {
             "plugin good: exception in the plugin: thrown on purpose with [secret]");
 }
 
-TEST_F(RegistryTest, EachPluginHasItsClosedDataDirectory) {
+TEST_P(RegistryTest, EachPluginHasItsClosedDataDirectory) {
   fs::create_directories(options_.data_directory / "good");
   fs::permissions(options_.data_directory / "good", fs::perms::all);
   Load({"good_plugin"});
@@ -224,13 +229,13 @@ TEST_F(RegistryTest, EachPluginHasItsClosedDataDirectory) {
   EXPECT_THAT(answer, HasSubstr((options_.data_directory / "good").string()));
 }
 
-TEST_F(RegistryTest, ADataDirectoryThatIsALinkIsRefused) {
+TEST_P(RegistryTest, ADataDirectoryThatIsALinkIsRefused) {
   fs::create_directories(options_.data_directory);
   fs::create_directory_symlink("/", options_.data_directory / "good");
   EXPECT_THAT(Load({"good_plugin"}).Get("good")->problem(), HasSubstr("data directory"));
 }
 
-TEST_F(RegistryTest, CallsCarryTheirContext) {
+TEST_P(RegistryTest, CallsCarryTheirContext) {
   Load({"good_plugin"});
   std::string answer;
   PluginHandle::CallOptions call;
@@ -246,7 +251,7 @@ TEST_F(RegistryTest, CallsCarryTheirContext) {
   EXPECT_EQ(answer, std::to_string(now_unix_ns_)) << "the host's clock, not the system's";
 }
 
-TEST_F(RegistryTest, LargeMessagesGoThrough) {
+TEST_P(RegistryTest, LargeMessagesGoThrough) {
   Load({"good_plugin"});
   std::string answer;
   const std::string number(3 << 20, 'x');
@@ -255,7 +260,7 @@ TEST_F(RegistryTest, LargeMessagesGoThrough) {
   EXPECT_EQ(Ask(std::string(kMessageBytesMax, 'x')).code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(RegistryTest, NoExceptionComesOut) {
+TEST_P(RegistryTest, NoExceptionComesOut) {
   Load({"good_plugin"});
   EXPECT_EQ(Ask("throw").code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(Ask("throw").message()), HasSubstr("thrown on purpose"));
@@ -263,13 +268,13 @@ TEST_F(RegistryTest, NoExceptionComesOut) {
   EXPECT_TRUE(Ask("fine").ok());
 }
 
-TEST_F(RegistryTest, AnAnswerThatIsNotUtf8IsAnError) {
+TEST_P(RegistryTest, AnAnswerThatIsNotUtf8IsAnError) {
   Load({"good_plugin"});
   EXPECT_EQ(Ask("bad-utf8").code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(Ask("bad-utf8").message()), HasSubstr("not UTF-8"));
 }
 
-TEST_F(RegistryTest, MisbehaviourAtTheAbiIsAnError) {
+TEST_P(RegistryTest, MisbehaviourAtTheAbiIsAnError) {
   Load({"c_plugin"});
   PluginHandle* c = registry_->Find("plain-c");
   plugin::v1::PushChangesRequest request;
@@ -294,7 +299,7 @@ TEST_F(RegistryTest, MisbehaviourAtTheAbiIsAnError) {
   EXPECT_EQ(response.accepted_count(), 5);
 }
 
-TEST_F(RegistryTest, WhatIsNotSupportedIsNotCalled) {
+TEST_P(RegistryTest, WhatIsNotSupportedIsNotCalled) {
   Load({"good_plugin"});
   PluginHandle* good = registry_->Find("good");
   plugin::v1::QueryEffectRequest request;
@@ -313,7 +318,7 @@ TEST_F(RegistryTest, WhatIsNotSupportedIsNotCalled) {
             "plugin good: the plugin does not implement IssueLabel");
 }
 
-TEST_F(RegistryTest, ThreeOutagesInARowDegrade) {
+TEST_P(RegistryTest, ThreeOutagesInARowDegrade) {
   Load({"good_plugin"});
   const auto plugin = [&] { return *registry_->Get("good"); };
   const int64_t calls = plugin().call_count();
@@ -331,7 +336,7 @@ TEST_F(RegistryTest, ThreeOutagesInARowDegrade) {
   EXPECT_EQ(plugin().problem(), "");
 }
 
-TEST_F(RegistryTest, ASickPluginIsDegraded) {
+TEST_P(RegistryTest, ASickPluginIsDegraded) {
   options_.config["good"] = {{"mode", "sick"}, {"token", kSecret}};
   Load({"good_plugin"});
   const auto plugin = *registry_->Get("good");
@@ -341,7 +346,7 @@ TEST_F(RegistryTest, ASickPluginIsDegraded) {
             absl::StatusCode::kUnavailable);
 }
 
-TEST_F(RegistryTest, DeadlinesAreOnTheHostsClock) {
+TEST_P(RegistryTest, DeadlinesAreOnTheHostsClock) {
   Load({"good_plugin"});
   PluginHandle::CallOptions call;
   call.deadline = Now();
@@ -356,7 +361,7 @@ TEST_F(RegistryTest, DeadlinesAreOnTheHostsClock) {
   EXPECT_GE(absl::Now() - start, absl::Milliseconds(29));
 }
 
-TEST_F(RegistryTest, AtMostMaxConcurrencyCallsRunAtOnce) {
+TEST_P(RegistryTest, AtMostMaxConcurrencyCallsRunAtOnce) {
   Load({"good_plugin"});
   std::vector<std::thread> threads;
   std::atomic<int> done{0};
@@ -376,7 +381,7 @@ TEST_F(RegistryTest, AtMostMaxConcurrencyCallsRunAtOnce) {
   EXPECT_EQ(answer, "4") << "all places are used, and no more than there are";
 }
 
-TEST_F(RegistryTest, ACallerWaitsNoLongerThanItsDeadline) {
+TEST_P(RegistryTest, ACallerWaitsNoLongerThanItsDeadline) {
   Load({"good_plugin"});
   std::vector<std::thread> threads;
   PluginHandle::CallOptions hold;
@@ -397,7 +402,7 @@ TEST_F(RegistryTest, ACallerWaitsNoLongerThanItsDeadline) {
 }
 
 // Two hosts in one process, as tests have: the code is shared, the instances are not.
-TEST_F(RegistryTest, RegistriesAreIndependent) {
+TEST_P(RegistryTest, RegistriesAreIndependent) {
   options_.config["good"] = {{"mode", "sick"}};
   Load({"good_plugin"});
   PluginRegistry::Options others = options_;
@@ -415,6 +420,9 @@ TEST_F(RegistryTest, RegistriesAreIndependent) {
   ASSERT_TRUE(Ask("now", &answer).ok());
   EXPECT_EQ(answer, std::to_string(now_unix_ns_));
 }
+
+INSTANTIATE_TEST_SUITE_P(Both, RegistryTest, ::testing::Values("in_process", "isolated"),
+                         [](const auto& where) { return std::string(where.param); });
 
 }  // namespace
 }  // namespace aftersales::plugins

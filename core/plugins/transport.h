@@ -1,19 +1,22 @@
 // How calls get to a plugin: the one seam between the call path and where the plugin runs.
 //
-// InProcessTransport calls a shared object in this process. A transport for a child process needs
-// nothing but another implementation of this interface: a call is the same tuple that gRPC carries
-// (path, bytes, metadata, deadline; code, message, details, bytes).
+// InProcessTransport calls a shared object in this process, IsolatedTransport a child process. A
+// call is the same tuple that gRPC carries (path, bytes, metadata, deadline; code, message,
+// details, bytes).
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "aftersales/plugin/v1/lifecycle.pb.h"
+#include "core/plugins/host_services.h"
 
 namespace aftersales::plugins {
 
@@ -49,12 +52,22 @@ struct CallContext {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
+// The process of a plugin that has one of its own.
+struct ProcessInfo {
+  int pid = 0;  // 0 while there is none
+  int64_t restarts = 0;
+  bool quarantined = false;
+  std::string problem;  // why there is none
+};
+
 // Carries the contract to one plugin. Describe, Configure and Resolve are called in this order, by
 // one thread; after that Call and Resolve by any thread, also at once.
 class Transport {
  public:
   virtual ~Transport() = default;
 
+  // The name that log lines of the plugin carry from now on, and what is kept out of them.
+  virtual void SetIdentity(const std::string& plugin_id, Redactor redactor) = 0;
   virtual absl::StatusOr<plugin::v1::DescribeResponse> Describe() = 0;
   // Calls are possible once this has answered OK.
   virtual absl::Status Configure(const plugin::v1::ConfigureRequest& request) = 0;
@@ -64,6 +77,8 @@ class Transport {
   // failed; details are payloads of the status under their type URL.
   virtual absl::Status Call(int method, const CallContext& context, std::string_view request,
                             CallBuffer* response) = 0;
+  // Nothing for one that runs in this process. By any thread.
+  virtual std::optional<ProcessInfo> Process() const { return std::nullopt; }
 };
 
 }  // namespace aftersales::plugins

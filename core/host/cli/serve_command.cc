@@ -35,6 +35,7 @@ absl::StatusOr<int> RunServe(const Terminal& terminal, const ServeOptions& optio
   if (host_options.plugin_directories.empty()) {
     host_options.plugin_directories.push_back(PluginDirectory());
   }
+  host_options.isolate = {options.isolate.begin(), options.isolate.end()};
   absl::StatusOr<PluginConfig> plugin_config = ParsePluginConfig(options.plugin_config);
   if (!plugin_config.ok()) return plugin_config.status();
   host_options.plugin_config = *std::move(plugin_config);
@@ -74,6 +75,13 @@ A configuration file holds the same flags without dashes; the command line wins:
       ->add_option("--plugin-dir", options->plugin_directories,
                    "Where plugins are; may be repeated; default: the bundled ones")
       ->option_text("DIR")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--isolate", options->isolate,
+                   "A plugin that runs in a process of its own, by the name of its file; may be "
+                   "repeated")
+      ->option_text("NAME|all")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command

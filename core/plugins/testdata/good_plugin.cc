@@ -1,6 +1,9 @@
 // A plugin that does all that the loader's tests ask for, steered by the requests.
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -84,6 +87,12 @@ class GoodPlugin : public aftersales::sdk::CarrierPlugin {
       if (n == "busy") return Status(Code::kUnavailable, "busy with " + token_);
       if (n == "invalid") return Status(Code::kInvalidArgument, "queries[0] is not a number");
       if (n == "sleep") std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (n == "crash") std::abort();
+      while (n == "hang") std::this_thread::sleep_for(std::chrono::seconds(1));
+      if (n == "pid") {
+        response->add_verdicts()->set_expected(std::to_string(getpid()));
+        continue;
+      }
       if (n == "until-cancelled") {
         while (!call.cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         return Status(Code::kDeadlineExceeded, "stopped");

@@ -1,0 +1,277 @@
+#include "core/plugins/child_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+// Debian 12's does not say so itself.
+extern "C" {
+#include <sys/pidfd.h>
+}
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+
+namespace aftersales::plugins {
+namespace {
+
+constexpr size_t kLineBytesMax = 8 << 10;
+
+absl::Status SystemError(std::string_view what) {
+  return absl::UnavailableError(absl::StrCat(std::string(what), ": ", std::strerror(errno)));
+}
+
+struct Pipe {
+  int read = -1;
+  int write = -1;
+  Pipe() = default;
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    if (read >= 0) close(read);
+    if (write >= 0) close(write);
+  }
+  bool Open() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return false;
+    read = ends[0];
+    write = ends[1];
+    return true;
+  }
+};
+
+// In the child, between fork and exec: only what is safe there.
+[[noreturn]] void Become(const Pipe& input, const Pipe& output, pid_t parent, rlim_t memory,
+                         char* const* argv, char* const* environment) {
+  // Whatever becomes of the host, its children end with it; one that ended before this is gone.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);
+  dup2(input.read, STDIN_FILENO);
+  dup2(output.write, STDOUT_FILENO);
+  dup2(output.write, STDERR_FILENO);
+  // gRPC and others open theirs without CLOEXEC.
+  close_range(3, ~0U, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  setpgid(0, 0);  // Ctrl-C in the host's terminal is the host's to pass on
+  const rlimit data = {memory, memory};
+  setrlimit(RLIMIT_DATA, &data);
+  const rlimit core = {0, 0};
+  setrlimit(RLIMIT_CORE, &core);
+  execve(argv[0], argv, environment);
+  constexpr char kFailed[] = "<3>cannot be executed\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kFailed, sizeof(kFailed) - 1);
+  _exit(127);
+}
+
+std::vector<std::string> EnvironmentFor(const ChildProcess::Options& options) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    // The host's own settings are none of a plugin's.
+    if (!absl::StartsWith(*variable, "AFTERSALES_")) variables.emplace_back(*variable);
+  }
+  variables.push_back(absl::StrCat(kCookieVariable, "=", kCookie));
+  variables.push_back(absl::StrCat(kSocketVariable, "=", options.socket));
+  variables.push_back(absl::StrCat(kHostVariable, "=", options.host_version));
+  return variables;
+}
+
+std::vector<char*> Pointers(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+absl::Status CheckHandshake(std::string_view line, const std::string& socket) {
+  const std::vector<std::string> parts = absl::StrSplit(std::string(line), '|');
+  const std::string wanted = absl::StrCat("1|1|unix|", socket, "|grpc");
+  if (line == wanted) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(
+      "said `", std::string(line.substr(0, 200)), "` in place of its handshake `", wanted, "`; ",
+      parts.size() >= 2 && parts[0] == "1" && parts[1] != "1"
+          ? "it speaks another major of the contract"
+          : "print nothing before it, and listen where " + std::string(kSocketVariable) + " says"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options& options,
+                                                                  LineFn line) {
+  Pipe input, output;
+  if (!input.Open() || !output.Open()) return SystemError("no pipe for a plugin");
+  std::vector<std::string> command = options.command;
+  std::vector<std::string> variables = EnvironmentFor(options);
+  const std::vector<char*> argv = Pointers(command);
+  const std::vector<char*> environment = Pointers(variables);
+  unlink(options.socket.c_str());
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return SystemError("no process for a plugin");
+  if (pid == 0) {
+    Become(input, output, parent, static_cast<rlim_t>(options.memory_bytes_max), argv.data(),
+           environment.data());
+  }
+  const int pid_fd = pidfd_open(pid, 0);
+  if (pid_fd < 0) {
+    const absl::Status status = SystemError("cannot watch a plugin's process");
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    return status;
+  }
+  fcntl(output.read, F_SETFL, O_NONBLOCK);
+  std::unique_ptr<ChildProcess> child(new ChildProcess(pid, pid_fd, std::exchange(input.write, -1),
+                                                       std::exchange(output.read, -1),
+                                                       options.socket, std::move(line)));
+  // The child has its own ends; ours would keep it from being seen to close them.
+  close(std::exchange(input.read, -1));
+  close(std::exchange(output.write, -1));
+
+  const absl::Time until = absl::Now() + options.start_timeout;
+  bool woken = false;
+  while (child->wants_handshake_) {
+    const absl::Duration left = until - absl::Now();
+    if (left <= absl::ZeroDuration()) {
+      return absl::UnavailableError(absl::StrCat("has not made its handshake within ",
+                                                 absl::FormatDuration(options.start_timeout)));
+    }
+    if (!child->Step(-1, left, &woken)) {
+      // What it said last is why, most often; `<3>` is its level.
+      const std::string& said = child->last_line_;
+      return absl::UnavailableError(absl::StrCat(
+          absl::StartsWith(said, "<") ? said.substr(std::min<size_t>(3, said.size())) : said,
+          said.empty() ? "its process " : " (its process ", child->end(),
+          said.empty() ? " before it could take calls" : ")"));
+    }
+  }
+  if (absl::Status s = CheckHandshake(child->handshake_, options.socket); !s.ok()) return s;
+  return child;
+}
+
+ChildProcess::ChildProcess(pid_t pid, int pid_fd, int input, int output, std::string socket,
+                           LineFn line)
+    : pid_(pid),
+      pid_fd_(pid_fd),
+      input_(input),
+      output_(output),
+      socket_(std::move(socket)),
+      line_(std::move(line)) {}
+
+ChildProcess::~ChildProcess() {
+  Kill();
+  unlink(socket_.c_str());
+  close(pid_fd_);
+  if (input_ >= 0) close(input_);
+  if (output_ >= 0) close(output_);
+}
+
+bool ChildProcess::Watch(int wake_fd) {
+  bool woken = false;
+  while (!woken) {
+    if (!Step(wake_fd, absl::InfiniteDuration(), &woken)) return true;
+  }
+  return false;
+}
+
+bool ChildProcess::Step(int wake_fd, absl::Duration wait, bool* woken) {
+  if (!end_.empty()) return false;
+  pollfd watched[] = {{pid_fd_, POLLIN, 0}, {output_, POLLIN, 0}, {wake_fd, POLLIN, 0}};
+  const int milliseconds =
+      wait == absl::InfiniteDuration()
+          ? -1
+          : static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(wait) + 1, 1 << 30));
+  if (poll(watched, std::size(watched), milliseconds) < 0) return true;  // EINTR
+  if (watched[1].revents != 0) Read();
+  *woken = watched[2].revents != 0;
+  if (watched[0].revents == 0) return true;
+  // What it said last.
+  Read();
+  Reap();
+  return false;
+}
+
+void ChildProcess::Read() {
+  char bytes[4096];
+  while (output_ >= 0) {
+    const ssize_t size = read(output_, bytes, sizeof(bytes));
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) break;
+    if (size <= 0) {
+      close(std::exchange(output_, -1));
+      break;
+    }
+    pending_.append(bytes, static_cast<size_t>(size));
+    for (size_t end;
+         (end = pending_.find('\n')) != std::string::npos || pending_.size() > kLineBytesMax;) {
+      const bool cut = end == std::string::npos;
+      const std::string line = pending_.substr(0, cut ? kLineBytesMax : end);
+      pending_.erase(0, cut ? kLineBytesMax : end + 1);
+      // What a plugin logs while it loads comes before.
+      if (wants_handshake_ && !absl::StartsWith(line, "<")) {
+        handshake_ = line;
+        wants_handshake_ = false;
+      } else {
+        last_line_ = line;
+        line_(line);
+      }
+    }
+  }
+}
+
+void ChildProcess::Reap() {
+  // With all that it started; its number is its own until it is waited for.
+  kill(-pid_, SIGKILL);
+  siginfo_t info{};
+  if (waitid(P_PIDFD, static_cast<id_t>(pid_fd_), &info, WEXITED) != 0) {
+    end_ = absl::StrCat("is gone: ", std::strerror(errno));
+  } else if (info.si_code == CLD_EXITED) {
+    end_ = absl::StrCat("ended with exit code ", info.si_status);
+  } else {
+    end_ =
+        absl::StrCat("was killed by signal ", info.si_status, " (", strsignal(info.si_status), ")");
+  }
+}
+
+bool ChildProcess::HasEnded() {
+  // The connection goes a moment before the process does.
+  bool woken = false;
+  const absl::Time until = absl::Now() + absl::Milliseconds(20);
+  while (absl::Now() < until) {
+    if (!Step(-1, absl::Milliseconds(5), &woken)) return true;
+  }
+  return false;
+}
+
+void ChildProcess::Stop(absl::Duration grace) {
+  if (!end_.empty()) return;
+  if (input_ >= 0) close(std::exchange(input_, -1));
+  pidfd_send_signal(pid_fd_, SIGTERM, nullptr, 0);
+  const absl::Time until = absl::Now() + grace;
+  bool woken = false;
+  for (absl::Duration left = grace; left > absl::ZeroDuration(); left = until - absl::Now()) {
+    if (!Step(-1, left, &woken)) return;
+  }
+  Kill();
+}
+
+void ChildProcess::Kill() {
+  if (!end_.empty()) return;
+  // By its descriptor: a number that was given to somebody else would kill them.
+  pidfd_send_signal(pid_fd_, SIGKILL, nullptr, 0);
+  Reap();
+}
+
+}  // namespace aftersales::plugins

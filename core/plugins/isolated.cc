@@ -1,0 +1,394 @@
+#include "core/plugins/isolated.h"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "core/plugins/runner.h"
+#include "google/rpc/status.pb.h"
+
+namespace aftersales::plugins {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr char kDescribe[] = "/aftersales.plugin.v1.PluginLifecycle/Describe";
+constexpr char kConfigure[] = "/aftersales.plugin.v1.PluginLifecycle/Configure";
+constexpr char kCheckHealth[] = "/aftersales.plugin.v1.PluginLifecycle/CheckHealth";
+constexpr absl::Duration kStopGrace = absl::Seconds(4);
+constexpr int kOverrunsToAsk = 3;
+constexpr auto kPingTime = std::chrono::seconds(1);
+// In which one that keeps to its deadline can say that it did.
+constexpr auto kAnswerGrace = std::chrono::milliseconds(100);
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  absl::Status converted(static_cast<absl::StatusCode>(status.error_code()),
+                         status.error_message());
+  google::rpc::Status details;
+  if (!status.error_details().empty() && details.ParseFromString(status.error_details())) {
+    for (const auto& detail : details.details()) {
+      converted.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+    }
+  }
+  return converted;
+}
+
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& socket) {
+  grpc::ChannelArguments arguments;
+  // Each child has its own; and a call that may have arrived is not made again behind our back.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
+  arguments.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMax));
+  return grpc::CreateCustomChannel(absl::StrCat("unix:", socket),
+                                   grpc::InsecureChannelCredentials(), arguments);
+}
+
+CallContext Within(absl::Duration time) {
+  CallContext context;
+  context.deadline = SteadyClock::now() + absl::ToChronoNanoseconds(time);
+  return context;
+}
+
+}  // namespace
+
+struct IsolatedTransport::Up {
+  pid_t pid;
+  std::shared_ptr<grpc::Channel> channel;
+};
+
+absl::StatusOr<std::unique_ptr<IsolatedTransport>> IsolatedTransport::Start(Options options,
+                                                                            NowFn now, LogFn log) {
+  std::unique_ptr<IsolatedTransport> transport(
+      new IsolatedTransport(std::move(options), std::move(now), std::move(log)));
+  if (transport->wake_fd_ < 0) return absl::UnavailableError("no event descriptor is left");
+  transport->supervisor_ = std::thread([t = transport.get()] { t->Supervise(); });
+  absl::MutexLock lock(&transport->mu_);
+  transport->mu_.Await(absl::Condition(&transport->first_try_over_));
+  if (transport->up_ == nullptr) return absl::UnavailableError(transport->problem_);
+  return transport;
+}
+
+IsolatedTransport::IsolatedTransport(Options options, NowFn now, LogFn log)
+    : options_(std::move(options)),
+      now_(std::move(now)),
+      log_(std::move(log)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      name_(options_.name) {}
+
+IsolatedTransport::~IsolatedTransport() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  Wake();
+  if (supervisor_.joinable()) supervisor_.join();
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void IsolatedTransport::Wake() { eventfd_write(wake_fd_, 1); }
+
+void IsolatedTransport::Log(LogLevel level, std::string_view text) const {
+  std::string name, said;
+  {
+    absl::MutexLock lock(&mu_);
+    name = name_;
+    said = redactor_.Apply(text);
+  }
+  log_(level, name, said);
+}
+
+void IsolatedTransport::TakeLine(std::string_view line) const {
+  // `<4>text`, as for the journal of systemd; anything else is a program that just talks.
+  LogLevel level = LogLevel::kInfo;
+  if (line.size() >= 3 && line[0] == '<' && line[2] == '>' && line[1] >= '0' && line[1] <= '7') {
+    level = line[1] <= '3'   ? LogLevel::kError
+            : line[1] == '4' ? LogLevel::kWarning
+            : line[1] == '7' ? LogLevel::kDebug
+                             : LogLevel::kInfo;
+    line.remove_prefix(3);
+  }
+  Log(level, line);
+}
+
+void IsolatedTransport::Supervise() {
+  absl::BitGen random;
+  int ends_in_a_row = 0;
+  while (true) {
+    std::shared_ptr<Up> up;
+    std::string problem;
+    std::unique_ptr<ChildProcess> child = StartChild(&up, &problem);
+    {
+      absl::MutexLock lock(&mu_);
+      first_try_over_ = true;
+      answered_ = false;
+      overruns_ = 0;
+      kill_reason_.clear();
+      problem_ = problem;
+      quarantined_ = false;
+      up_ = up;
+      if (child == nullptr && starts_ == 0) return;  // Start says why
+      ++starts_;
+    }
+    bool ended = child == nullptr;
+    bool stop = false;
+    while (!ended && !stop) {
+      ended = child->Watch(wake_fd_);
+      eventfd_t woken;
+      eventfd_read(wake_fd_, &woken);
+      absl::MutexLock lock(&mu_);
+      stop = stopping_;
+      if (!kill_reason_.empty()) break;
+    }
+    bool answered;
+    {
+      absl::MutexLock lock(&mu_);
+      up_ = nullptr;
+      answered = answered_;
+      if (!kill_reason_.empty()) problem = std::exchange(kill_reason_, std::string());
+    }
+    up.reset();  // with the last call on it, its connection goes
+    if (stop) {
+      child->Stop(kStopGrace);
+      return;
+    }
+    if (child != nullptr) {
+      ended = ended || child->HasEnded();
+      child->Kill();
+      // One that ended by itself lost its connection by that.
+      problem = ended || problem.empty() ? child->end() : absl::StrCat(problem, ", and was killed");
+    }
+    ends_in_a_row = answered ? 1 : ends_in_a_row + 1;
+    const bool quarantined = ends_in_a_row >= options_.crash_loop;
+    absl::Duration wait =
+        std::min(options_.backoff_max,
+                 options_.backoff_min * static_cast<double>(1 << std::min(20, ends_in_a_row - 1)));
+    // Spread, so that what broke many at once is not met by all of them at once.
+    wait = quarantined ? options_.quarantine : wait * absl::Uniform(random, 0.5, 1.0);
+    Log(quarantined ? LogLevel::kError : LogLevel::kWarning,
+        absl::StrCat("its process ", problem,
+                     quarantined
+                         ? absl::StrCat("; that was ", ends_in_a_row,
+                                        " times in a row without an answer, so it rests for ")
+                         : "; it is started anew in ",
+                     absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(1)))));
+    absl::MutexLock lock(&mu_);
+    problem_ = absl::StrCat("its process ", problem);
+    quarantined_ = quarantined;
+    mu_.AwaitWithTimeout(absl::Condition(&stopping_), wait);
+    if (stopping_) return;
+  }
+}
+
+std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>* up,
+                                                            std::string* problem) {
+  ChildProcess::Options child_options;
+  child_options.command = options_.command;
+  child_options.host_version = options_.host_version;
+  child_options.start_timeout = options_.start_timeout;
+  child_options.memory_bytes_max = options_.memory_bytes_max;
+  std::string configuration;
+  bool configured;
+  {
+    absl::MutexLock lock(&mu_);
+    child_options.socket =
+        absl::StrCat(options_.socket_directory, "/", options_.name, ".", starts_);
+    configuration = configuration_;
+    configured = configured_;
+  }
+  auto child =
+      ChildProcess::Start(child_options, [this](std::string_view line) { TakeLine(line); });
+  if (!child.ok()) {
+    *problem = std::string(child.status().message());
+    return nullptr;
+  }
+  auto started = std::make_shared<Up>(Up{(*child)->pid(), ChannelTo(child_options.socket)});
+  if (configured) {
+    CallBuffer response;
+    const absl::Status status =
+        CallOn(*started, kConfigure, Within(options_.start_timeout), configuration, &response);
+    if (!status.ok()) {
+      *problem = absl::StrCat("cannot be set up again: ", status.message());
+      return nullptr;
+    }
+  }
+  *up = std::move(started);
+  return *std::move(child);
+}
+
+void IsolatedTransport::SetIdentity(const std::string& plugin_id, Redactor redactor) {
+  absl::MutexLock lock(&mu_);
+  name_ = plugin_id;
+  redactor_ = std::move(redactor);
+}
+
+std::shared_ptr<IsolatedTransport::Up> IsolatedTransport::AwaitUp(SteadyClock::time_point deadline,
+                                                                  std::string* problem) {
+  const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return up_ != nullptr || quarantined_ || stopping_;
+  };
+  absl::MutexLock lock(&mu_);
+  if (deadline == SteadyClock::time_point::max()) {
+    mu_.Await(absl::Condition(&settled));
+  } else {
+    mu_.AwaitWithTimeout(absl::Condition(&settled),
+                         absl::FromChrono(deadline - SteadyClock::now()));
+  }
+  *problem = problem_;
+  return up_;
+}
+
+absl::Status IsolatedTransport::CallOn(const Up& up, const std::string& path,
+                                       const CallContext& context, std::string_view request,
+                                       CallBuffer* response) const {
+  grpc::ClientContext client;
+  if (context.deadline != SteadyClock::time_point::max()) {
+    const auto left = context.deadline - SteadyClock::now();
+    client.set_deadline(std::chrono::system_clock::now() + left + kAnswerGrace);
+    client.AddMetadata(kTimeoutMetadata,
+                       absl::StrCat(std::max<int64_t>(
+                           0, std::chrono::duration_cast<std::chrono::nanoseconds>(left).count())));
+  }
+  if (!context.idempotency_key.empty()) {
+    client.AddMetadata(kIdempotencyKeyMetadata, std::string(context.idempotency_key));
+  }
+  if (!context.seller.empty()) client.AddMetadata(kSellerMetadata, std::string(context.seller));
+  client.AddMetadata(kAttemptMetadata, absl::StrCat(context.attempt));
+  client.AddMetadata(kNowMetadata, absl::StrCat(absl::ToUnixNanos(now_())));
+
+  const grpc::Slice slice(request.data(), request.size());
+  const grpc::ByteBuffer sent(&slice, 1);
+  grpc::ByteBuffer received;
+  // What the stubs that protoc makes call.
+  const grpc::internal::RpcMethod method(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
+  const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer,
+                                                                grpc::ByteBuffer, grpc::ByteBuffer>(
+      up.channel.get(), method, &client, sent, &received);
+  if (!status.ok()) return FromGrpc(status);
+  std::vector<grpc::Slice> slices;
+  if (!received.Dump(&slices).ok()) return absl::InternalError("its answer cannot be read");
+  uint8_t* out = response->Reserve(received.Length());
+  if (out == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("its answer of ", received.Length(), " bytes is too large"));
+  }
+  for (const grpc::Slice& part : slices) out = std::copy(part.begin(), part.end(), out);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<plugin::v1::DescribeResponse> IsolatedTransport::Describe() {
+  CallContext context = Within(options_.start_timeout);
+  std::string problem;
+  const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
+  if (up == nullptr) return absl::UnavailableError(problem);
+  CallBuffer response;
+  const absl::Status status = CallOn(*up, kDescribe, context, {}, &response);
+  if (!status.ok()) return status;
+  plugin::v1::DescribeResponse description;
+  if (!description.ParseFromArray(response.bytes().data(),
+                                  static_cast<int>(response.bytes().size()))) {
+    return absl::InternalError("its description is not a valid DescribeResponse");
+  }
+  return description;
+}
+
+absl::Status IsolatedTransport::Configure(const plugin::v1::ConfigureRequest& request) {
+  CallContext context = Within(options_.start_timeout);
+  std::string problem;
+  const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
+  if (up == nullptr) return absl::UnavailableError(problem);
+  const std::string bytes = request.SerializeAsString();
+  CallBuffer response;
+  const absl::Status status = CallOn(*up, kConfigure, context, bytes, &response);
+  if (!status.ok()) return status;
+  absl::MutexLock lock(&mu_);
+  configuration_ = bytes;
+  configured_ = true;
+  return absl::OkStatus();
+}
+
+int IsolatedTransport::Resolve(std::string_view path) {
+  absl::MutexLock lock(&mu_);
+  const auto known = std::find(paths_.begin(), paths_.end(), path);
+  if (known != paths_.end()) return static_cast<int>(known - paths_.begin());
+  paths_.emplace_back(path);
+  return static_cast<int>(paths_.size()) - 1;
+}
+
+absl::Status IsolatedTransport::Call(int method, const CallContext& context,
+                                     std::string_view request, CallBuffer* response) {
+  std::string path;
+  {
+    absl::ReaderMutexLock lock(&mu_);
+    path = paths_.at(static_cast<size_t>(method));
+  }
+  std::string problem;
+  const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
+  if (up == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("was not called: ", problem.empty() ? "it is being started" : problem,
+                     "; see `aftersales plugins list`"));
+  }
+  const absl::Status status = CallOn(*up, path, context, request, response);
+  if (status.code() == absl::StatusCode::kUnavailable &&
+      up->channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
+    // Its end is seen here before its supervisor does.
+    GiveUp(up, "lost its connection");
+    return status;
+  }
+  CheckHang(up, status.code() == absl::StatusCode::kDeadlineExceeded &&
+                    SteadyClock::now() >= context.deadline + kAnswerGrace);
+  return status;
+}
+
+void IsolatedTransport::CheckHang(const std::shared_ptr<Up>& up, bool overran) {
+  {
+    // Read before it is written: nearly every call finds nothing to do.
+    absl::ReaderMutexLock lock(&mu_);
+    if (!overran && answered_ && overruns_ == 0) return;
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (up_ != up) return;
+    if (!overran) {
+      answered_ = true;
+      overruns_ = 0;
+      return;
+    }
+    if (++overruns_ % kOverrunsToAsk != 0) return;
+  }
+  CallBuffer response;
+  CallContext ping;
+  ping.deadline = SteadyClock::now() + kPingTime;
+  const absl::Status status = CallOn(*up, kCheckHealth, ping, {}, &response);
+  if (status.code() != absl::StatusCode::kDeadlineExceeded) return;
+  GiveUp(up, "did not end its calls by their deadline and does not answer");
+}
+
+void IsolatedTransport::GiveUp(const std::shared_ptr<Up>& up, std::string_view reason) {
+  absl::MutexLock lock(&mu_);
+  if (up_ != up) return;
+  up_ = nullptr;  // whoever comes now waits for the next
+  kill_reason_ = std::string(reason);
+  Wake();
+}
+
+std::optional<ProcessInfo> IsolatedTransport::Process() const {
+  absl::MutexLock lock(&mu_);
+  ProcessInfo info;
+  info.pid = up_ == nullptr ? 0 : up_->pid;
+  info.restarts = std::max<int64_t>(0, starts_ - 1);
+  info.quarantined = quarantined_;
+  info.problem = up_ == nullptr ? problem_ : "";
+  return info;
+}
+
+}  // namespace aftersales::plugins
