@@ -40,25 +40,28 @@ bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total
   return most != limit->max_minor_units().end() && total.minor_units() <= most->second;
 }
 
-v1::Money TogetherAlone(const v1::Actor& asker, const v1::Money& total,
-                        std::span<const v1::Refund> refunds_of_order) {
+v1::Money DecidedTogether(const v1::Actor& who, const v1::Money& total,
+                          std::span<const v1::Refund> refunds_of_order) {
   v1::Money sum = total;
   for (const v1::Refund& refund : refunds_of_order) {
-    const bool alone = HoldsMoney(refund.status()) && !refund.has_approved_by() &&
-                       refund.status() != v1::Refund::STATUS_PENDING_APPROVAL;
-    if (!alone || refund.requested_by().role() != asker.role() ||
-        !SamePerson(refund.requested_by(), asker)) {
+    if (!HoldsMoney(refund.status()) || refund.status() == v1::Refund::STATUS_PENDING_APPROVAL) {
       continue;
     }
+    const v1::Actor& decider =
+        refund.has_approved_by() ? refund.approved_by() : refund.requested_by();
+    const bool same = who.id().empty() || decider.id().empty() || SamePerson(decider, who);
+    if (decider.role() != who.role() || !same) continue;
     // Another currency is a finding, and never added.
-    const auto added = money::Add(sum, refund.total());
+    const auto added =
+        money::Add(sum, refund.has_paid_amount() ? refund.paid_amount() : refund.total());
     if (added.ok()) sum = *added;
   }
   return sum;
 }
 
 absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& policy,
-                                const v1::Actor& approver) {
+                                const v1::Actor& approver,
+                                std::span<const v1::Refund> refunds_of_order) {
   if (state.status() != v1::Refund::STATUS_PENDING_APPROVAL) {
     return InvalidState(state, "only one that is PENDING_APPROVAL can be approved");
   }
@@ -71,12 +74,13 @@ absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& polic
     return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
                   "who asked for a refund cannot approve it; ask somebody else");
   }
-  if (!WithinLimit(policy, approver.role(), state.total())) {
+  const v1::Money together = DecidedTogether(approver, state.total(), refunds_of_order);
+  if (!WithinLimit(policy, approver.role(), together)) {
     return Refuse(
         absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
-        Cat(money::Format(state.total()),
-            " is more than your role may pay; ask somebody with a higher limit, such as a "
-            "manager"));
+        Cat(money::Format(together),
+            " of one order is more than your role may pay; ask somebody with a higher limit, such "
+            "as a manager"));
   }
   return absl::OkStatus();
 }

@@ -14,15 +14,17 @@ namespace aftersales {
 // Whether a role may pay so much by itself, by the policy's `refund_limits`.
 bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total);
 
-// What somebody pays an order alone with one more refund: with all that they asked for before and
-// nobody else approved. A limit that many small refunds could pass would be none.
-v1::Money TogetherAlone(const v1::Actor& asker, const v1::Money& total,
-                        std::span<const v1::Refund> refunds_of_order);
+// What somebody decided on of an order with one more refund: all that they approved, or asked for
+// and nobody else approved. A limit that many small refunds could pass would be none; who does not
+// say their name may be anybody of their role.
+v1::Money DecidedTogether(const v1::Actor& who, const v1::Money& total,
+                          std::span<const v1::Refund> refunds_of_order);
 
 // FAILED_PRECONDITION `INVALID_STATE`; PERMISSION_DENIED `FOUR_EYES` (the approver asked for it, or
 // does not say who they are), `LIMIT_EXCEEDED`.
 absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& policy,
-                                const v1::Actor& approver);
+                                const v1::Actor& approver,
+                                std::span<const v1::Refund> refunds_of_order);
 // FAILED_PRECONDITION `INVALID_STATE`; INVALID_ARGUMENT `REASON_REQUIRED`, `TOO_LONG`.
 absl::Status CheckCancelRefund(const v1::Refund& state, std::string_view reason);
 // FAILED_PRECONDITION `INVALID_STATE`. Money and units are for the quote's guards to check.

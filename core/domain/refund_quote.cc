@@ -573,8 +573,12 @@ absl::StatusOr<int64_t> LabelFee(const v1::Order& order, const v1::RefundSpec& s
                         label.state() == v1::ReturnLabel::STATE_USED ||
                         label.state() == v1::ReturnLabel::STATE_DELIVERED;
     if (!active || label.paid_by() != v1::ReturnLabel::PAYER_BUYER) continue;
-    absl::Status amount = CheckAmount(label.cost(), order.currency_code(), "label.cost");
-    if (!amount.ok()) return amount;
+    if (label.cost().minor_units() != 0 && label.cost().currency_code() != order.currency_code()) {
+      return InvalidField("spec.label_fee", "CURRENCY_MISMATCH",
+                          Cat("the buyer pays label ", label.tracking_number(), ", which cost ",
+                              money::Format(label.cost()), ", and the order is in ",
+                              order.currency_code(), "; give what comes off the refund for it"));
+    }
     return label.cost().minor_units();
   }
   return 0;

@@ -493,7 +493,11 @@ class Fold {
     *state_.mutable_return_by() = return_by.value_or(
         calendar::ToProto(when + absl::Hours(24) * context_.policy.return_by_days()));
     StartReturnBy(when);
-    // The parcel may have been quicker than the decision.
+    // The goods, or their parcel, may have been quicker than the decision.
+    if (HasReceived()) {
+      MeetDeadline(&state_, v1::Deadline::KIND_RETURN_BY, when);
+      if (!PaidAhead()) StartRefundClock(when);
+    }
     for (const v1::ReturnLabel& label : state_.labels()) {
       if (label.state() == v1::ReturnLabel::STATE_DELIVERED) {
         Delivered(when);

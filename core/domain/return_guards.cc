@@ -252,6 +252,10 @@ absl::Status CheckCreate(const v1::Order& order, const PolicyInForce& policy, ab
   if (request->items_size() > kMaxItems) {
     return InvalidField(base, "TOO_MANY_LINES", Cat("a return has at most ", kMaxItems, " lines"));
   }
+  if (request->labels_size() > 0) {
+    return InvalidField("return_resource.labels", "NOT_SETTABLE",
+                        "a request has no label yet; approve it and send IssueReturnLabel");
+  }
   std::set<std::string_view> seen;
   for (int i = 0; i < request->items_size(); ++i) {
     v1::ReturnItem* item = request->mutable_items(i);
@@ -541,9 +545,18 @@ absl::StatusOr<v1::ReturnLabel> CheckIssueLabel(const v1::Return& state,
 absl::StatusOr<v1::ReturnLabel> CheckVoidLabel(const v1::Return& state, std::string_view reason) {
   absl::Status why = CheckReason(reason, "reason", kMaxReason);
   if (!why.ok()) return why;
+  const bool came =
+      std::any_of(state.items().begin(), state.items().end(),
+                  [](const v1::ReturnItem& item) { return item.quantity_received() > 0; });
   for (const v1::ReturnLabel& label : state.labels()) {
     if (!IsLive(label.state())) continue;
     if (absl::Status s = CheckVoidable(label); !s.ok()) return s;
+    if (came) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, "LABEL_USED",
+                    Cat("units of the return came, so label ", label.tracking_number(),
+                        " is taken for used; only one that was not used can be void"))
+          .With("label_id", label.label_id());
+    }
     v1::ReturnLabel voided = label;
     voided.set_state(label.kind() == v1::ReturnLabel::KIND_CARRIER ? v1::ReturnLabel::STATE_VOIDING
                                                                    : v1::ReturnLabel::STATE_VOIDED);

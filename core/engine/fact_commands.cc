@@ -14,9 +14,9 @@ namespace {
 std::string_view MethodOf(v1::Event::BodyCase body) {
   switch (body) {
     case v1::Event::kReturnReported:
-      return "OrderService/UpsertOrder";  // of the marketplace, like orders
     case v1::Event::kReturnRequested:
-      return "ReturnService/CreateReturn";
+      // What the marketplace shows of a return that is there; a buyer makes new ones.
+      return "OrderService/UpsertOrder";
     case v1::Event::kReturnCancelled:
       return "ReturnService/CancelReturn";
     case v1::Event::kReturnScanned:
@@ -105,6 +105,10 @@ absl::Status CheckForm(const Command& c, const v1::Event& fact) {
                         "that was paid elsewhere");
   }
   if (absl::Status s = CheckTeller(c, fact); !s.ok()) return s;
+  if (fact.return_requested().request().labels_size() > 0) {
+    return InvalidField("return_requested.request.labels", "NOT_SETTABLE",
+                        "a request has no label yet; send IssueReturnLabel");
+  }
   for (const auto& line : fact.units_received().receipt().lines()) {
     if (absl::Status s = CheckUnits(line.quantity(), "units_received.receipt.lines.quantity");
         !s.ok()) {

@@ -238,7 +238,7 @@ enum class Approval { kNone, kLimit, kDeviation };
 Approval ApprovalOf(const Basis& basis, const v1::Actor& asker, const v1::Money& total,
                     bool deviates) {
   const v1::Role role = asker.role();
-  if (!WithinLimit(*basis.today, role, TogetherAlone(asker, total, basis.refunds))) {
+  if (!WithinLimit(*basis.today, role, DecidedTogether(asker, total, basis.refunds))) {
     return Approval::kLimit;
   }
   const bool bound = role == v1::ROLE_OPERATOR || role == v1::ROLE_RULE;
@@ -325,6 +325,37 @@ absl::StatusOr<Basis> DifferenceBasis(Command& c, const v1::Exchange& exchange) 
   v1::RefundSpec spec;
   spec.set_order(exchange.order());
   return BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
+}
+
+// What a refund that is there already is computed from now, without itself; or why it is not due
+// any more.
+absl::StatusOr<Basis> StillDue(Command& c, const v1::Refund& state) {
+  v1::RefundSpec spec;
+  spec.set_return_name(state.return_name());
+  spec.set_order(state.order());
+  *spec.mutable_items() = state.items();
+  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
+  if (!basis.ok()) return basis;
+  std::erase_if(basis->refunds,
+                [&](const v1::Refund& refund) { return refund.name() == state.name(); });
+  if (state.items_size() > 0) {
+    auto quote = QuoteFor(*basis, spec);
+    if (!quote.ok()) return quote.status();
+    if (absl::Status s = CheckPaidByPlatform(*basis, *quote);
+        !s.ok() && state.override_reason().empty()) {
+      return s;
+    }
+  }
+  if (absl::Status s = CheckRefundable(basis->order, state.total(), basis->refunds); !s.ok()) {
+    return s;
+  }
+  if (state.kind() != v1::Refund::KIND_EXCHANGE_DIFFERENCE) return basis;
+  const auto exchange = c.store.FindExchange(c.seller, names::Split(state.exchange()).id);
+  if (exchange && -exchange->state().balance().minor_units() >= state.total().minor_units()) {
+    return basis;
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
+                Cat(state.exchange(), " owes the buyer no such amount any more"));
 }
 
 }  // namespace
@@ -482,8 +513,14 @@ absl::StatusOr<v1::Refund> ApproveRefund(Command& c, const v1::ApproveRefundRequ
   const v1::Refund& state = record->state();
   auto channel = c.Channel(state.channel());
   if (!channel.ok()) return channel.status();
-  if (absl::Status s = CheckApproveRefund(state, (*channel)->policies.At(c.now), c.actor); !s.ok())
+  const std::vector<v1::Refund> refunds =
+      c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id);
+  if (absl::Status s = CheckApproveRefund(state, (*channel)->policies.At(c.now), c.actor, refunds);
+      !s.ok()) {
     return s;
+  }
+  // Much may have happened since it was asked for.
+  if (const auto basis = StillDue(c, state); !basis.ok()) return basis.status();
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   Explain(&fact, "APPROVED",
           Cat("A second person approved the refund of ", FormatMoney(state.total()), "."))
@@ -512,37 +549,15 @@ absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest&
   const v1::Refund& state = record->state();
   if (absl::Status s = CheckRetryRefund(state); !s.ok()) return s;
   // Its money and units were free in the meantime.
-  v1::RefundSpec spec;
-  spec.set_return_name(state.return_name());
-  spec.set_order(state.order());
-  *spec.mutable_items() = state.items();
-  auto basis = BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
+  auto basis = StillDue(c, state);
   if (!basis.ok()) return basis.status();
-  if (state.items_size() > 0) {
-    auto quote = QuoteFor(*basis, spec);
-    if (!quote.ok()) return quote.status();
-    if (absl::Status s = CheckPaidByPlatform(*basis, *quote);
-        !s.ok() && state.override_reason().empty()) {
-      return s;
-    }
-  }
-  if (absl::Status s = CheckRefundable(basis->order, state.total(), basis->refunds); !s.ok()) {
-    return s;
-  }
   if (!state.has_approved_by() &&
       !WithinLimit(*basis->today, c.actor.role(),
-                   TogetherAlone(c.actor, state.total(), basis->refunds))) {
+                   DecidedTogether(c.actor, state.total(), basis->refunds))) {
     return Refuse(
         absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
         "with what you refunded of the order alone it is more than your role may pay; ask "
         "somebody else to try it again");
-  }
-  if (state.kind() == v1::Refund::KIND_EXCHANGE_DIFFERENCE) {
-    const auto exchange = c.store.FindExchange(c.seller, names::Split(state.exchange()).id);
-    if (!exchange || -exchange->state().balance().minor_units() < state.total().minor_units()) {
-      return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
-                    Cat(state.exchange(), " owes the buyer no such amount any more"));
-    }
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   *fact.mutable_refund_approved()->mutable_refund() = state;

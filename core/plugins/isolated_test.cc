@@ -149,11 +149,13 @@ TEST_F(IsolatedTest, KilledUnderLoadEveryCallEndsAndNoneIsLeft) {
 TEST_F(IsolatedTest, OneThatHangsIsEndedAndStartedAnew) {
   ASSERT_TRUE(Start().ok()) << Logged();
   const int before = transport_->Process()->pid;
-  for (int i = 0; i < 20 && transport_->Process()->restarts == 0; ++i) {
-    EXPECT_EQ(Ask("hang", absl::Milliseconds(50)).status().code(),
-              absl::StatusCode::kDeadlineExceeded);
-    absl::SleepFor(absl::Milliseconds(10));
+  int hung = 0;
+  while (transport_->Process()->pid == before) {
+    ASSERT_LT(hung, 20);
+    EXPECT_FALSE(Ask("hang", absl::Milliseconds(50)).ok());
+    ++hung;
   }
+  EXPECT_GE(hung, 3) << "one slow call is no reason";
   const auto next = Ask("a");
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_TRUE(Gone(before));

@@ -394,6 +394,9 @@ TEST_F(FactsTest, FactIsForWhoMayMakeIt) {
   v1::Event reported = six[0];
   reported.mutable_return_reported()->set_status(v1::Return::STATUS_CLOSED);
   EXPECT_EQ(told("buyer:b", reported), "ROLE_REQUIRED");
+  v1::Event requested = FactOf(state, "earlier", "2026-02-27T09:00:00Z");
+  requested.mutable_return_requested()->mutable_request()->set_order(order.name());
+  EXPECT_EQ(told("buyer:b", requested), "ROLE_REQUIRED");
 
   received.mutable_actor()->set_role(v1::ROLE_WAREHOUSE);
   received.mutable_actor()->set_id("reno");

@@ -163,6 +163,24 @@ TEST_F(LabelsTest, LateParcelOfABuyerWhoChangedTheirMindPaysTheLateFee) {
   EXPECT_EQ(Quote(spec).total().minor_units(), 8825);
 }
 
+TEST_F(LabelsTest, RequestBringsNone) {
+  const v1::Order order = Put(OrderOf("us", "113-8100078-0000078", {{"LAMP", 1, 2999, 247}}));
+  v1::CreateReturnRequest create = ReturnRequest(order, v1::RETURN_REASON_ARRIVED_DAMAGED);
+  v1::ReturnLabel* label = create.mutable_return_resource()->add_labels();
+  label->set_tracking_number("00340434161094042557");
+  *label->mutable_cost() = MoneyOf(3000, "USD");
+  label->set_paid_by(v1::ReturnLabel::PAYER_BUYER);
+  const auto refused = ApiAs("buyer:b").Call(&Returns::CreateReturn, create);
+  EXPECT_EQ(refused.reason(), "NOT_SETTABLE");
+  EXPECT_THAT(refused.fields(), testing::ElementsAre("return_resource.labels"));
+}
+
+TEST_F(LabelsTest, GoodsThatCameUsedIt) {
+  v1::Return state = Labelled("113-8100079-0000079");
+  state = Receive(state);
+  EXPECT_EQ(Void(state).reason(), "LABEL_USED");
+}
+
 TEST_F(LabelsTest, SecondPersonIsNotEvadedByABuyersLabel) {
   const v1::Order order = Put(OrderOf("us", "113-8100077-0000077", {{"LAMP", 1, 2999, 247}}));
   const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));

@@ -96,7 +96,7 @@ TEST_F(RefundLifeTest, ManySmallOnesDoNotPassTheLimit) {
   ASSERT_TRUE(ApproveAs("operator:otto", second).ok());
   // What somebody else approved is no longer hers alone, and others have limits of their own.
   EXPECT_EQ(ask("operator:olga")->status(), v1::Refund::STATUS_PENDING_APPROVAL);
-  EXPECT_EQ(ask("operator:otto")->status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(ask("operator:oona")->status(), v1::Refund::STATUS_APPROVED);
 }
 
 TEST_F(RefundLifeTest, NorDoesOneThatIsTriedAgain) {
@@ -112,6 +112,87 @@ TEST_F(RefundLifeTest, NorDoesOneThatIsTriedAgain) {
   retry.set_name(failed.name());
   EXPECT_EQ(ApiAs("operator:olga").Call(&Refunds::RetryRefund, retry).reason(), "LIMIT_EXCEEDED");
   EXPECT_TRUE(ApiAs("operator:otto").Call(&Refunds::RetryRefund, retry).ok());
+}
+
+TEST_F(RefundLifeTest, NobodyIsTwoPersonsByLeavingTheirNameOut) {
+  const v1::Order order = Put(OrderOf("us", "113-8000024-0000024", {{"TV", 4, 120000, 0}}));
+  const auto ask = [&](std::string_view actor) {
+    return ApiAs(actor).Call(&Refunds::IssueRefund, Concession(order, "TV", 1));
+  };
+  Await(*ask("operator:olga"), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(ask("operator")->status(), v1::Refund::STATUS_PENDING_APPROVAL);
+}
+
+TEST_F(RefundLifeTest, WhoApprovesHasALimitForTheOrderToo) {
+  const v1::Order order = Put(OrderOf("us", "113-8000025-0000025", {{"TV", 4, 120000, 0}}));
+  const auto ask = [&] {
+    return *ApiAs("operator:olga").Call(&Refunds::IssueRefund, Concession(order, "TV", 1));
+  };
+  ask();
+  const v1::Refund second = ask(), third = ask();
+  EXPECT_TRUE(ApproveAs("operator:otto", second).ok());
+  EXPECT_EQ(ApproveAs("operator:otto", third).reason(), "LIMIT_EXCEEDED");
+  EXPECT_TRUE(ApproveAs("manager:mia", third).ok());
+}
+
+TEST_F(RefundLifeTest, ApprovalAsksWhetherItIsStillDue) {
+  // The marketplace has paid in the meantime.
+  v1::Order order = Dear("113-8000026-0000026");
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  v1::IssueRefundRequest issue;
+  issue.set_parent(kSeller);
+  issue.mutable_spec()->set_return_name(state.name());
+  v1::Refund refund = *ApiAs("operator:olga").Call(&Refunds::IssueRefund, issue);
+  ASSERT_EQ(refund.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  Advance(absl::Hours(1));
+  v1::RecordFactsRequest facts;
+  facts.set_parent(kSeller);
+  v1::Event* fact = facts.add_facts();
+  fact->set_subject(state.name());
+  fact->set_external_id("financial-event-1");
+  *fact->mutable_occurred_at() = Stamp(clock().Now());
+  fact->mutable_return_refunded()->set_external_refund_id("AMZ-1");
+  *fact->mutable_return_refunded()->mutable_amount() = refund.total();
+  *fact->mutable_return_refunded()->mutable_items() = refund.items();
+  ASSERT_TRUE(ApiAs("platform").Call(&Facts::RecordFacts, facts).ok());
+  EXPECT_FALSE(ApproveAs("manager:mia", refund).ok());
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 0);
+
+  // The order brought in less than was thought.
+  order = Put(OrderOf("us", "113-8000027-0000027", {{"TV", 2, 180000, 0}}));
+  std::vector<v1::Refund> pending;
+  for (int i = 0; i < 2; ++i) {
+    pending.push_back(
+        *ApiAs("operator:olga").Call(&Refunds::IssueRefund, Concession(order, "TV", 1)));
+  }
+  order = *api().Call(&Orders::GetOrder, [&] {
+    v1::GetOrderRequest get;
+    get.set_name(order.name());
+    return get;
+  }());
+  *order.mutable_captured_total() = MoneyOf(90000, "USD");
+  Put(order);
+  const auto beyond = ApproveAs("manager:mia", pending[0]);
+  EXPECT_EQ(beyond.reason(), "EXCEEDS_REFUNDABLE");
+  v1::CancelRefundRequest cancel;
+  cancel.set_name(pending[1].name());
+  cancel.set_reason("not captured");
+  ASSERT_TRUE(api().Call(&Refunds::CancelRefund, cancel).ok());
+  EXPECT_TRUE(ApproveAs("manager:mia", pending[0]).ok());
+
+  // The return was withdrawn.
+  order = Dear("113-8000028-0000028");
+  state = Approve(Create(order, v1::RETURN_REASON_DEFECTIVE));
+  issue.mutable_spec()->set_return_name(state.name());
+  v1::RefundItem* item = issue.mutable_spec()->add_items();
+  item->set_line_id("TV");
+  item->set_quantity(1);
+  refund = *ApiAs("operator:olga").Call(&Refunds::IssueRefund, issue);
+  ASSERT_EQ(refund.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  v1::CancelReturnRequest withdraw;
+  withdraw.set_name(state.name());
+  ASSERT_TRUE(api().Call(&Returns::CancelReturn, withdraw).ok());
+  EXPECT_EQ(ApproveAs("manager:mia", refund).reason(), "INVALID_STATE");
 }
 
 TEST_F(RefundLifeTest, TakenBackItsMoneyAndUnitsAreFreeAgain) {

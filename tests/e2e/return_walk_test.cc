@@ -343,6 +343,17 @@ TEST_F(ReturnWalkTest, SurplusUnitIsAFindingAndMovesNothing) {
   Await(state, v1::Return::STATUS_CLOSED);
 }
 
+TEST_F(ReturnWalkTest, GoodsThatCameBeforeTheDecisionAreOwedFromIt) {
+  const v1::Order order = Put(OrderOf("us", "113-1000079-0000079", {{"LAMP", 1, 2999, 247}}));
+  v1::Return state = Receive(Create(order, v1::RETURN_REASON_DEFECTIVE), 1);
+  Advance(absl::Hours(1));
+  state = Approve(state);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_RECEIVED);
+  EXPECT_EQ(FindDeadline(state, v1::Deadline::KIND_RETURN_BY)->state(), v1::Deadline::STATE_MET);
+  ASSERT_NE(FindDeadline(state, v1::Deadline::KIND_REFUND), nullptr);
+  EXPECT_EQ(FindDeadline(state, v1::Deadline::KIND_REFUND)->state(), v1::Deadline::STATE_RUNNING);
+}
+
 TEST_F(ReturnWalkTest, NothingArrivesOrIsInspectedTomorrow) {
   const v1::Order order = Put(OrderOf("us", "113-1000078-0000078", {{"LAMP", 1, 2999, 247}}));
   const v1::Return state = Approve(Create(order, v1::RETURN_REASON_DEFECTIVE));
