@@ -52,8 +52,9 @@ struct Pipe {
 };
 
 // In the child, between fork and exec: only what is safe there.
-[[noreturn]] void Become(const Pipe& input, const Pipe& output, pid_t parent, rlim_t memory,
-                         char* const* argv, char* const* environment) {
+[[noreturn]] void Become(const Pipe& input, const Pipe& output, pid_t parent,
+                         [[maybe_unused]] rlim_t memory, char* const* argv,
+                         char* const* environment) {
   // Whatever becomes of the host, its children end with it; one that ended before this is gone.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
@@ -66,9 +67,11 @@ struct Pipe {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  setpgid(0, 0);  // Ctrl-C in the host's terminal is the host's to pass on
+  setpgid(0, 0);              // Ctrl-C in the host's terminal is the host's to pass on
+#ifndef AFTERSALES_SANITIZED  // sanitizers keep books that are larger than any limit
   const rlimit data = {memory, memory};
   setrlimit(RLIMIT_DATA, &data);
+#endif
   const rlimit core = {0, 0};
   setrlimit(RLIMIT_CORE, &core);
   execve(argv[0], argv, environment);
@@ -148,7 +151,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
       return absl::UnavailableError(absl::StrCat("has not made its handshake within ",
                                                  absl::FormatDuration(options.start_timeout)));
     }
-    if (!child->Step(-1, left, &woken)) {
+    if (!child->Step(-1, left, &woken) && child->wants_handshake_) {
       // What it said last is why, most often; `<3>` is its level.
       const std::string& said = child->last_line_;
       return absl::UnavailableError(absl::StrCat(

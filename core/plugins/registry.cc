@@ -22,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kIdBytesMax = 40;
+// Of the sockets of plugins in processes of their own. No id begins with a point.
+constexpr char kRunDirectory[] = ".run";
 // Threads are what one call at a time costs the host; more than this is a mistake in the plugin.
 constexpr int kConcurrencyMax = 1024;
 
@@ -108,6 +110,9 @@ PluginRegistry::PluginRegistry(Options options, NowFn now, LogFn log)
 PluginRegistry::~PluginRegistry() = default;
 
 void PluginRegistry::LoadAll() {
+  // What a host that was killed could not take away.
+  std::error_code ignored;
+  fs::remove_all(options_.data_directory / kRunDirectory, ignored);
   std::vector<fs::path> paths;
   std::set<fs::path> seen;
   const auto add = [&](const fs::path& path) {
@@ -219,8 +224,7 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   if (!options_.isolate.contains("all") && !options_.isolate.contains(path.stem().string())) {
     return InProcessTransport::Load(path, options_.host_version, now_, log_);
   }
-  // No id begins with a point.
-  const auto sockets = MakeDataDirectory(".run");
+  const auto sockets = MakeDataDirectory(kRunDirectory);
   if (!sockets.ok()) return sockets.status();
   IsolatedTransport::Options isolated;
   isolated.command = {options_.runner.string(), "plugin-runner", path.string()};

@@ -13,6 +13,8 @@ absl::StatusOr<int> RunList(const Session& session, const Connection& options) {
                {"KIND"},
                {"VERSION"},
                {"STATE"},
+               {"RUNS"},
+               {"RESTARTS", Table::Align::kRight},
                {"CALLS", Table::Align::kRight},
                {"ERRORS", Table::Align::kRight},
                {"METHODS", {}, Table::Fit::kWrap}});
@@ -36,6 +38,13 @@ absl::StatusOr<int> RunList(const Session& session, const Connection& options) {
                      Phrase(plugin.kind()),
                      plugin.version(),
                      {Phrase(plugin.state()), healthy ? Style::kGood : Style::kBad},
+                     plugin.transport() == v1::Plugin::TRANSPORT_ISOLATED
+                         ? plugin.pid() == 0 ? "down" : Cat("pid ", plugin.pid())
+                     : plugin.transport() == v1::Plugin::TRANSPORT_IN_PROCESS ? "host"
+                                                                              : "",
+                     plugin.transport() == v1::Plugin::TRANSPORT_ISOLATED
+                         ? Cat(plugin.restart_count())
+                         : "",
                      Cat(plugin.call_count()),
                      Cat(plugin.error_count()),
                      plugin.problem().empty() ? absl::StrJoin(methods, ", ") : plugin.problem()});
@@ -62,6 +71,7 @@ void AddPlugins(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<Connection>();
   CLI::App* list = commands.Add(*plugins, "list", "List plugins, their health and their methods",
                                 R"(  aftersales plugins list
+RUNS: in the host's process, or the pid of its own (`aftersales serve --isolate`).
 `by hand` marks what the marketplace has no API for: the host shows a person what to do there.)");
   AddConnectionOptions(list, options.get(), /*with_seller=*/false);
   commands.RunWith(list, options, &RunList);
