@@ -32,7 +32,7 @@ struct HostOptions {
   std::filesystem::path data_directory;
   // Loopback only, until there are TLS and authentication. Port 0 takes a free one.
   std::string listen = "127.0.0.1:50151";
-  // Folders whose plugins are all loaded, and single plugins.
+  // Folders whose plugins are all loaded (*.so, and programs named *.plugin), and single plugins.
   std::vector<std::filesystem::path> plugin_directories;
   std::vector<std::filesystem::path> plugin_files;
   // Which of them run in a process of their own: names of files without their extension, or `all`.

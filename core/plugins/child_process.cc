@@ -75,8 +75,12 @@ struct Pipe {
   const rlimit core = {0, 0};
   setrlimit(RLIMIT_CORE, &core);
   execve(argv[0], argv, environment);
-  constexpr char kFailed[] = "<3>cannot be executed\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kFailed, sizeof(kFailed) - 1);
+  // For a script it may be its interpreter that is not there.
+  constexpr char kFailed[] = "<3>cannot be executed: ";
+  const char* why = strerrordesc_np(errno);
+  [[maybe_unused]] ssize_t written = write(STDERR_FILENO, kFailed, sizeof(kFailed) - 1);
+  if (why != nullptr) written = write(STDERR_FILENO, why, std::strlen(why));
+  written = write(STDERR_FILENO, "\n", 1);
   _exit(127);
 }
 

@@ -131,6 +131,21 @@ absl::StatusOr<struct stat> Stat(const std::filesystem::path& path) {
   return info;
 }
 
+// The file, if only root and the user of this process could have put it there.
+absl::StatusOr<struct stat> StatTrusted(const std::filesystem::path& path) {
+  absl::StatusOr<struct stat> info = Stat(path);
+  if (!info.ok()) return info.status();
+  if (!S_ISREG(info->st_mode)) {
+    return absl::FailedPreconditionError("is not a file; name the plugin's file itself");
+  }
+  if (absl::Status status = CheckOwnership(path, *info); !status.ok()) return status;
+  const std::filesystem::path folder = path.parent_path();
+  const absl::StatusOr<struct stat> folder_info = Stat(folder);
+  if (!folder_info.ok()) return folder_info.status();
+  if (absl::Status status = CheckOwnership(folder, *folder_info); !status.ok()) return status;
+  return info;
+}
+
 }  // namespace
 
 absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
@@ -171,18 +186,22 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
   return object;
 }
 
-absl::Status CheckPluginFile(const std::filesystem::path& path) {
-  const absl::StatusOr<struct stat> info = Stat(path);
-  if (!info.ok()) return info.status();
-  if (!S_ISREG(info->st_mode)) {
-    return absl::FailedPreconditionError("is not a file; name the .so file itself");
-  }
-  if (absl::Status status = CheckOwnership(path, *info); !status.ok()) return status;
-  const std::filesystem::path folder = path.parent_path();
-  const absl::StatusOr<struct stat> folder_info = Stat(folder);
-  if (!folder_info.ok()) return folder_info.status();
-  if (absl::Status status = CheckOwnership(folder, *folder_info); !status.ok()) return status;
+bool IsPluginProgram(const std::filesystem::path& path) { return path.extension() != ".so"; }
 
+absl::Status CheckPluginProgram(const std::filesystem::path& path) {
+  if (const auto info = StatTrusted(path); !info.ok()) return info.status();
+  if (access(path.c_str(), X_OK) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("is no shared object by its name, and cannot be executed as a program: ",
+                     std::strerror(errno), "; run: chmod +x ", path.string(),
+                     ", or give a shared object a name that ends in .so"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPluginFile(const std::filesystem::path& path) {
+  const absl::StatusOr<struct stat> info = StatTrusted(path);
+  if (!info.ok()) return info.status();
   if (static_cast<std::uintmax_t>(info->st_size) > kFileBytesMax) {
     return Broken(
         absl::StrCat("it has ", info->st_size, " bytes, at most ", kFileBytesMax, " are read"));

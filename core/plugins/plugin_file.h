@@ -38,4 +38,12 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes);
 // nothing else; it does not bring full protobuf, gRPC or spdlog.
 absl::Status CheckPluginFile(const std::filesystem::path& path);
 
+// Whether a plugin is a program to be started, and not a shared object: whether its name ends in
+// anything but `.so`.
+bool IsPluginProgram(const std::filesystem::path& path);
+
+// The same of a program. Asked are: owners and modes, as of a shared object, and that this process
+// may execute it. What it is built of is its own business, since it runs in a process of its own.
+absl::Status CheckPluginProgram(const std::filesystem::path& path);
+
 }  // namespace aftersales::plugins

@@ -127,7 +127,8 @@ void PluginRegistry::LoadAll() {
     std::vector<fs::path> found;
     fs::directory_iterator entry(directory, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-      if (entry->path().extension() == ".so") found.push_back(entry->path());
+      const fs::path extension = entry->path().extension();
+      if (extension == ".so" || extension == ".plugin") found.push_back(entry->path());
     }
     if (error) {
       log_(
@@ -158,7 +159,9 @@ void PluginRegistry::LoadAll() {
 }
 
 absl::Status PluginRegistry::Load(const fs::path& path, v1::Plugin* listed) {
-  if (absl::Status status = CheckPluginFile(path); !status.ok()) return status;
+  const absl::Status trusted =
+      IsPluginProgram(path) ? CheckPluginProgram(path) : CheckPluginFile(path);
+  if (!trusted.ok()) return trusted;
   auto opened = Open(path);
   if (!opened.ok()) return opened.status();
   std::unique_ptr<Transport> transport = *std::move(opened);
@@ -221,13 +224,17 @@ absl::Status PluginRegistry::Load(const fs::path& path, v1::Plugin* listed) {
 }
 
 absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& path) const {
-  if (!options_.isolate.contains("all") && !options_.isolate.contains(path.stem().string())) {
+  const bool program = IsPluginProgram(path);
+  if (!program && !options_.isolate.contains("all") &&
+      !options_.isolate.contains(path.stem().string())) {
     return InProcessTransport::Load(path, options_.host_version, now_, log_);
   }
   const auto sockets = MakeDataDirectory(kRunDirectory);
   if (!sockets.ok()) return sockets.status();
   IsolatedTransport::Options isolated;
-  isolated.command = {options_.runner.string(), "plugin-runner", path.string()};
+  isolated.command =
+      program ? std::vector<std::string>{path.string()}
+              : std::vector<std::string>{options_.runner.string(), "plugin-runner", path.string()};
   isolated.socket_directory = *sockets;
   isolated.host_version = options_.host_version;
   isolated.name = IdOfFile(path);

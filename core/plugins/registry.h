@@ -32,11 +32,13 @@ namespace aftersales::plugins {
 class PluginRegistry {
  public:
   struct Options {
-    // Folders whose *.so are all loaded. One that is not there is logged and skipped.
+    // Folders whose *.so are all loaded, and whose *.plugin are all started as programs. One that
+    // is not there is logged and skipped.
     std::vector<std::filesystem::path> directories;
-    // Further plugin files.
+    // Further plugins: shared objects, named *.so, and programs, named in any other way.
     std::vector<std::filesystem::path> files;
     // Which run in a process of their own: names of files without their extension, or `all`.
+    // Programs always do.
     std::set<std::string> isolate;
     // The program that runs a plugin file in a process of its own, as `PROGRAM plugin-runner FILE`.
     std::filesystem::path runner;

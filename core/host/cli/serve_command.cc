@@ -35,6 +35,7 @@ absl::StatusOr<int> RunServe(const Terminal& terminal, const ServeOptions& optio
   if (host_options.plugin_directories.empty()) {
     host_options.plugin_directories.push_back(PluginDirectory());
   }
+  for (const std::string& file : options.plugin_files) host_options.plugin_files.emplace_back(file);
   host_options.isolate = {options.isolate.begin(), options.isolate.end()};
   absl::StatusOr<PluginConfig> plugin_config = ParsePluginConfig(options.plugin_config);
   if (!plugin_config.ok()) return plugin_config.status();
@@ -75,6 +76,13 @@ A configuration file holds the same flags without dashes; the command line wins:
       ->add_option("--plugin-dir", options->plugin_directories,
                    "Where plugins are; may be repeated; default: the bundled ones")
       ->option_text("DIR")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--plugin", options->plugin_files,
+                   "A plugin beside those: a shared object (*.so) or a program in any language, "
+                   "which runs in a process of its own; may be repeated")
+      ->option_text("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command

@@ -17,6 +17,7 @@ struct ServeOptions {
   std::filesystem::path data_directory;
   std::string listen = "127.0.0.1:50151";
   std::vector<std::string> plugin_directories;
+  std::vector<std::string> plugin_files;
   std::vector<std::string> isolate;
   std::vector<std::string> plugin_config;
   std::string log_level = "info";
