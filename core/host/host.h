@@ -51,6 +51,9 @@ struct HostOptions {
   // How long an import may wait for its caller's next message, and take in all.
   absl::Duration import_idle_max = absl::Seconds(60);
   absl::Duration import_time_max = absl::Hours(1);
+  // How often an ERP is asked what happened there, and how long it may take for one answer.
+  absl::Duration erp_pull_every = absl::Seconds(30);
+  absl::Duration erp_call_max = absl::Seconds(30);
 };
 
 class Host {

@@ -167,8 +167,8 @@ TEST_F(ProgramTest, WhatIsNoPluginIsToldApart) {
                                "echo \"1|1|unix|$AFTERSALES_PLUGIN_SOCKET|grpc\"\n"
                                "exec sleep 60\n")),
               HasSubstr("cannot describe itself"));
-  options_.config["program"] = {{"token", "refuse"}};
-  EXPECT_THAT(ProblemOf(kProgram), HasSubstr("cannot be set up: `token` is refused"));
+  options_.config["program"] = {{"token", "no-entry"}};
+  EXPECT_THAT(ProblemOf(kProgram), HasSubstr("cannot be set up: `token` is wrong"));
 }
 
 TEST_F(ProgramTest, WhatOthersCouldChangeIsNotStarted) {

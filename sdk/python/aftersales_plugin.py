@@ -256,7 +256,9 @@ class _Serving:
         return lifecycle_pb2.ConfigureResponse()
 
     def _CheckHealth(self, request, call):
-        return self._optional("CheckHealth")()
+        if hasattr(self._plugin, "CheckHealth"):
+            return self._plugin.CheckHealth()
+        return lifecycle_pb2.CheckHealthResponse(healthy=True)
 
     def _Shutdown(self, request, call):
         if hasattr(self._plugin, "Shutdown"):

@@ -9,8 +9,9 @@
 
 namespace aftersales::sdk {
 
-// Base of ERPs: told of every change of a return or refund. What each method has to do is told in
-// protos/aftersales/plugin/v1/erp.proto; those that are not overridden answer UNIMPLEMENTED.
+// Base of ERPs: told of every change of a return, refund or exchange, asked what happened there.
+// What each method has to do is told in protos/aftersales/plugin/v1/erp.proto; those that are not
+// overridden answer UNIMPLEMENTED.
 class ErpPlugin : public Plugin {
  public:
   // Takes changes in order, each effect id once, and says how many are durably taken.
@@ -19,14 +20,21 @@ class ErpPlugin : public Plugin {
     static_cast<void>(call), static_cast<void>(request), static_cast<void>(response);
     return internal::Unimplemented("PushChanges");
   }
+  // Tells what happened since the cursor, such as goods that were received.
+  virtual Status PullFacts(const Call& call, const plugin::v1::PullFactsRequest& request,
+                           plugin::v1::PullFactsResponse* response) {
+    static_cast<void>(call), static_cast<void>(request), static_cast<void>(response);
+    return internal::Unimplemented("PullFacts");
+  }
 
   static constexpr auto kKind = v1::Plugin::KIND_ERP;
-  static const internal::Method kMethods[1];
+  static const internal::Method kMethods[2];
 };
 
-inline constexpr internal::Method ErpPlugin::kMethods[1] = {
+inline constexpr internal::Method ErpPlugin::kMethods[2] = {
     {"/aftersales.plugin.v1.ErpPlugin/PushChanges",
      &internal::Typed<&ErpPlugin::PushChanges>::Invoke},
+    {"/aftersales.plugin.v1.ErpPlugin/PullFacts", &internal::Typed<&ErpPlugin::PullFacts>::Invoke},
 };
 
 }  // namespace aftersales::sdk
