@@ -9,7 +9,7 @@
 
 namespace aftersales::sdk {
 
-// Base of ERPs: told of every change of a return, refund or exchange, asked what happened there.
+// Base of ERPs: told of every change of a return or refund, tells what happened at the warehouse.
 // What each method has to do is told in protos/aftersales/plugin/v1/erp.proto; those that are not
 // overridden answer UNIMPLEMENTED.
 class ErpPlugin : public Plugin {
@@ -20,7 +20,8 @@ class ErpPlugin : public Plugin {
     static_cast<void>(call), static_cast<void>(request), static_cast<void>(response);
     return internal::Unimplemented("PushChanges");
   }
-  // Tells what happened since the cursor, such as goods that were received.
+
+  // What happened at the ERP or warehouse since the cursor. Name the feature `facts` in Describe.
   virtual Status PullFacts(const Call& call, const plugin::v1::PullFactsRequest& request,
                            plugin::v1::PullFactsResponse* response) {
     static_cast<void>(call), static_cast<void>(request), static_cast<void>(response);
