@@ -156,8 +156,11 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   auto store = store::sqlite::Open(std::move(store_options));
   if (!store.ok()) return store.status();
   parts->store = *std::move(store);
-  parts->engine =
-      std::make_unique<engine::Engine>(*parts->store, *parts->plugins, *parts->clock, *parts->ids);
+  engine::EngineOptions engine_options;
+  engine_options.erp.pull = options.erp_pull_every;
+  engine_options.erp.call = options.erp_call_max;
+  parts->engine = std::make_unique<engine::Engine>(*parts->store, *parts->plugins, *parts->clock,
+                                                   *parts->ids, engine_options);
   parts->services = std::make_unique<api::Services>(
       *parts->engine, api::ImportLimits{options.import_idle_max, options.import_time_max});
 

@@ -160,7 +160,8 @@ std::vector<PluginRegistry::Found> PluginRegistry::FindFiles() const {
     std::vector<fs::path> found;
     fs::directory_iterator entry(directory, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-      if (entry->path().extension() == ".so") found.push_back(entry->path());
+      const fs::path extension = entry->path().extension();
+      if (extension == ".so" || extension == ".plugin") found.push_back(entry->path());
     }
     if (error) {
       log_(
@@ -238,6 +239,7 @@ absl::Status PluginRegistry::LoadAll() {
 }
 
 bool PluginRegistry::IsIsolated(const fs::path& path, const KeptPlugin* kept) const {
+  if (IsPluginProgram(path)) return true;
   if (kept != nullptr && kept->transport() != v1::Plugin::TRANSPORT_UNSPECIFIED) {
     return kept->transport() == v1::Plugin::TRANSPORT_ISOLATED;
   }
@@ -247,7 +249,7 @@ bool PluginRegistry::IsIsolated(const fs::path& path, const KeptPlugin* kept) co
 absl::StatusOr<LoadedPlugin> PluginRegistry::Load(const fs::path& path, bool isolated,
                                                   std::string_view sha256, std::string_view wanted,
                                                   v1::Plugin* listed) const {
-  auto checked = CheckPluginFile(path);
+  auto checked = IsPluginProgram(path) ? CheckPluginProgram(path) : CheckPluginFile(path);
   if (!checked.ok()) return checked.status();
   if (absl::Status status = CheckSha256(*checked, sha256, "what was given for it"); !status.ok()) {
     return status;
@@ -329,7 +331,9 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   const auto sockets = MakeDataDirectory(kRunDirectory);
   if (!sockets.ok()) return sockets.status();
   IsolatedTransport::Options child;
-  child.command = {options_.runner.string(), "plugin-runner", path.string()};
+  child.command = IsPluginProgram(path) ? std::vector<std::string>{path.string()}
+                                        : std::vector<std::string>{options_.runner.string(),
+                                                                   "plugin-runner", path.string()};
   child.socket_directory = *sockets;
   child.socket_name = absl::StrCat(opened_.fetch_add(1));
   child.host_version = options_.host_version;

@@ -39,15 +39,18 @@ namespace aftersales::plugins {
 class PluginRegistry {
  public:
   struct Options {
-    // Folders whose *.so are found. Of them those are used that `enable` names, or a person has
-    // enabled; the others are listed as DISABLED. One that is not there is logged and skipped.
+    // Folders whose shared objects (*.so) and programs (*.plugin) are found. Of them those are used
+    // that `enable` names, or a person has enabled; the others are listed as DISABLED. One that is
+    // not there is logged and skipped.
     std::vector<std::filesystem::path> directories;
-    // Plugin files that are used, wherever they are.
+    // Plugins that are used, wherever they are: shared objects, named *.so, and programs, named in
+    // any other way.
     std::vector<std::filesystem::path> files;
     // Which of `directories` are used: names of files without their extension, or `all`.
     std::set<std::string> enable;
     // Which run in a process of their own, and which in this one: names of files without their
-    // extension, or `all`. `isolate` goes before `in_process`; what neither names is isolated.
+    // extension, or `all`. `isolate` goes before `in_process`; what neither names is isolated, and
+    // so are all programs.
     std::set<std::string> isolate;
     std::set<std::string> in_process;
     // The program that runs a plugin file in a process of its own, as `PROGRAM plugin-runner FILE`.

@@ -39,14 +39,15 @@ set(_aftersales_sdk_warnings -Wall -Wextra -Wpedantic -Wshadow -Werror
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
 set_property(GLOBAL PROPERTY AFTERSALES_SDK_WARNINGS "${_aftersales_sdk_warnings}")
 
-# The lite messages of the contract: resources and plugin services, not the public services.
+# The lite messages of the contract: resources and plugin services, not the public services of the
+# host.
 function(_aftersales_sdk_add_lite)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/aftersales_sdk_lite)
   file(MAKE_DIRECTORY ${out})
   file(GLOB protos CONFIGURE_DEPENDS RELATIVE ${AFTERSALES_SDK_PROTO_DIR}
        ${AFTERSALES_SDK_PROTO_DIR}/aftersales/v1/*.proto
        ${AFTERSALES_SDK_PROTO_DIR}/aftersales/plugin/v1/*.proto)
-  list(FILTER protos EXCLUDE REGEX "_service\\.proto$")
+  list(FILTER protos EXCLUDE REGEX "^aftersales/v1/.*_service\\.proto$")
   set(depends ${protos})
   list(TRANSFORM depends PREPEND ${AFTERSALES_SDK_PROTO_DIR}/)
   list(APPEND protos google/protobuf/duration.proto google/protobuf/timestamp.proto)

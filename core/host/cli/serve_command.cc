@@ -40,7 +40,7 @@ absl::StatusOr<int> RunServe(const Terminal& terminal, const ServeOptions& optio
     host_options.enable_plugins.merge(BundledPlugins());
     host_options.in_process.merge(BundledPlugins());
   }
-  for (const std::string& file : options.plugins) host_options.plugin_files.emplace_back(file);
+  for (const std::string& file : options.plugin_files) host_options.plugin_files.emplace_back(file);
   absl::StatusOr<PluginConfig> plugin_config = ParsePluginConfig(options.plugin_config);
   if (!plugin_config.ok()) return plugin_config.status();
   host_options.plugin_config = *std::move(plugin_config);
@@ -82,14 +82,17 @@ A configuration file holds the same flags without dashes; the command line wins:
       ->option_text("DIR")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--plugin", options->plugins, "A plugin to use; may be repeated")
-      ->option_text("FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       ->add_option("--enable", options->enable,
                    "A plugin of --plugin-dir to use, by the name of its file; may be repeated")
       ->option_text("NAME|all (default the bundled ones)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--plugin", options->plugin_files,
+                   "A plugin beside those: a shared object (*.so) or a program in any language, "
+                   "which runs in a process of its own; may be repeated")
+      ->option_text("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
