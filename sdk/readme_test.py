@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 
-KINDS_BESIDES_ERP = ("carrier", "marketplace")
 PREFIX = "/opt/aftersales"  # as it stands in the README
 
 
@@ -100,7 +99,16 @@ def wait_for_host(host, port, log):
     raise AssertionError("the host did not come up: " + log.read_text())
 
 
-def build_other_kind(kind, work, prefix):
+def build_in_python(kind, work, prefix):
+    name = f"my-python-{kind}"
+    bash(f"""aftersales plugin new --kind {kind} --lang python {name}
+             cd {name}
+             ./build.sh {prefix}
+             ./test_my_python_{kind}_plugin.py""", work,
+         os.environ | {"PATH": f"{prefix}/bin:{os.environ['PATH']}"})
+
+
+def build_in_cpp(kind, work, prefix):
     name = f"my-{kind}"
     bash(f"""aftersales plugin new --kind {kind} --lang cpp {name}
              cd {name}
@@ -129,8 +137,12 @@ def main(source, build):
             work = pathlib.Path(folder) / language
             work.mkdir()
             follow(blocks, language, work, prefix)
-        for kind in KINDS_BESIDES_ERP:
-            build_other_kind(kind, pathlib.Path(folder), prefix)
+        for template in sorted((source / "sdk/templates").iterdir()):
+            kind, language = template.name.rsplit("-", 1)
+            if kind == "erp":
+                continue  # that is what the README does
+            try_out = build_in_cpp if language == "cpp" else build_in_python
+            try_out(kind, pathlib.Path(folder), prefix)
 
 
 if __name__ == "__main__":
