@@ -8,6 +8,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "aftersales/plugin/v1/analytics.pb.h"
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 #include "aftersales/plugin/v1/marketplace.pb.h"
@@ -58,6 +59,9 @@ std::vector<std::string> ContractMethods(v1::Plugin::Kind kind) {
       break;
     case v1::Plugin::KIND_ERP:
       file = plugin::v1::PushChangesRequest::descriptor()->file();
+      break;
+    case v1::Plugin::KIND_ANALYTICS:
+      file = plugin::v1::PullAlertsRequest::descriptor()->file();
       break;
     default:
       return {};

@@ -23,7 +23,11 @@
 #include "absl/status/statusor.h"
 #include "aftersales/v1/plugin.pb.h"
 #include "core/plugins/host_services.h"
+#include "core/plugins/http_limits.h"
+#include "core/plugins/http_sender.h"
 #include "core/plugins/plugin_handle.h"
+#include "core/plugins/services_server.h"
+#include "core/plugins/settings.h"
 
 namespace aftersales::plugins {
 
@@ -40,12 +44,15 @@ class PluginRegistry {
     std::set<std::string> isolate;
     // The program that runs a plugin file in a process of its own, as `PROGRAM plugin-runner FILE`.
     std::filesystem::path runner;
-    // Settings by plugin id.
-    std::map<std::string, std::map<std::string, std::string>> config;
+    // Settings by plugin id; one of the form `@/path` is read from that file.
+    std::map<std::string, Settings> config;
     // Each plugin gets a folder of its own in here, by its id, mode 0700.
     std::filesystem::path data_directory;
     // Semantic version of the host, for messages.
     std::string host_version;
+    // What sends the HTTP requests of plugins; the network when null.
+    std::shared_ptr<HttpSender> http;
+    HttpLimits::Options http_limits;
   };
 
   PluginRegistry(Options options, NowFn now, LogFn log);
@@ -70,13 +77,15 @@ class PluginRegistry {
  private:
   // Fills in `listed` as far as it gets.
   absl::Status Load(const std::filesystem::path& path, v1::Plugin* listed);
-  absl::StatusOr<std::unique_ptr<Transport>> Open(const std::filesystem::path& path) const;
+  absl::StatusOr<std::unique_ptr<Transport>> Open(const std::filesystem::path& path);
   absl::StatusOr<std::string> MakeDataDirectory(const std::string& id) const;
   void AddFailed(v1::Plugin plugin, std::string_view problem);
 
   const Options options_;
   const NowFn now_;
   const LogFn log_;
+  const std::shared_ptr<HttpSender> http_;
+  std::unique_ptr<ServicesServer> services_;  // for children; outlives them
   std::map<std::string, std::unique_ptr<PluginHandle>, std::less<>> loaded_;
   std::map<std::string, v1::Plugin, std::less<>> failed_;
 };

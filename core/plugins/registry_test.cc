@@ -164,7 +164,7 @@ TEST_P(RegistryTest, WhatCannotBeLoadedIsListedWithTheFix) {
   EXPECT_THAT(problem("c-plugin-incomplete"), HasSubstr("lacks functions"));
   EXPECT_THAT(problem("c-plugin-refuses"),
               AllOf(HasSubstr("refuses to work with aftersales 9.8.7"),
-                    HasSubstr("needs secrets/1, which this host lacks")));
+                    HasSubstr("needs secrets/9, which this host lacks")));
   EXPECT_THAT(problem("full-protobuf-plugin"), HasSubstr("libprotobuf.so"));
   EXPECT_THAT(problem("loud-plugin"), HasSubstr("exports 2 symbols"));
   EXPECT_THAT(problem("nowhere"), HasSubstr("No such file"));
