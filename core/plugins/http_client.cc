@@ -1,6 +1,5 @@
 #include "core/plugins/http_client.h"
 
-#include <curl/curl.h>
 #include <google/protobuf/stubs/common.h>
 
 #include <algorithm>
@@ -12,7 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/time/clock.h"
+#include "core/plugins/libcurl.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -25,19 +24,28 @@ constexpr int kPollMs = 50;  // how soon a caller that has gone is noticed
 constexpr size_t kHeaderBytesMax = 256 << 10;
 constexpr size_t kIdleMax = 8;
 
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using List = std::unique_ptr<curl_slist, FreeList>;
+// Lines of a header.
+class Lines {
+ public:
+  explicit Lines(const LibCurl& curl) : curl_(curl) {}
+  Lines(const Lines&) = delete;
+  Lines& operator=(const Lines&) = delete;
+  ~Lines() { curl_.slist_free_all(list_); }
 
-// False without memory; the list is as it was then.
-bool Append(List& list, const std::string& line) {
-  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-  if (longer == nullptr) return false;
-  static_cast<void>(list.release());
-  list.reset(longer);
-  return true;
-}
+  void Add(const std::string& line) {
+    curl_slist* longer = complete_ ? curl_.slist_append(list_, line.c_str()) : nullptr;
+    complete_ = longer != nullptr;
+    if (complete_) list_ = longer;
+  }
+  // False once memory was missing for one.
+  bool complete() const { return complete_; }
+  curl_slist* list() const { return list_; }
+
+ private:
+  const LibCurl& curl_;
+  curl_slist* list_ = nullptr;
+  bool complete_ = true;
+};
 
 // Headers are bytes of ISO 8859-1 where a server sends no UTF-8; the message takes only UTF-8.
 std::string ToUtf8(std::string_view bytes) {
@@ -99,50 +107,45 @@ struct Incoming {
   }
 };
 
-List HeadersOf(const SendHttpRequestRequest& request, const std::string& user_agent, bool* ok) {
-  List list;
+void AddHeaders(const SendHttpRequestRequest& request, const std::string& user_agent,
+                Lines* lines) {
   bool has_type = false;
   bool has_agent = false;
   for (const auto& header : request.headers()) {
     has_type = has_type || absl::EqualsIgnoreCase(header.name(), "content-type");
     has_agent = has_agent || absl::EqualsIgnoreCase(header.name(), "user-agent");
     // libcurl takes `Name:` as an order to leave the header out; `Name;` sends it empty.
-    *ok = *ok &&
-          Append(list, header.value().empty() ? absl::StrCat(header.name(), ";")
-                                              : absl::StrCat(header.name(), ": ", header.value()));
+    lines->Add(header.value().empty() ? absl::StrCat(header.name(), ";")
+                                      : absl::StrCat(header.name(), ": ", header.value()));
   }
   // It would call every body a form.
-  if (!has_type) *ok = *ok && Append(list, "Content-Type:");
-  if (!has_agent) *ok = *ok && Append(list, absl::StrCat("User-Agent: ", user_agent));
+  if (!has_type) lines->Add("Content-Type:");
+  if (!has_agent) lines->Add(absl::StrCat("User-Agent: ", user_agent));
   // It would wait a second for a server that does not know this.
-  *ok = *ok && Append(list, "Expect:");
-  return list;
-}
-
-bool InitializeOnce() {
-  static const bool initialized = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return initialized;
+  lines->Add("Expect:");
 }
 
 }  // namespace
 
 struct HttpClient::Session {
-  CURLM* multi = curl_multi_init();
-  CURL* easy = curl_easy_init();
-  Session() = default;
+  explicit Session(const LibCurl& library)
+      : curl(library), multi(curl.multi_init()), easy(curl.easy_init()) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    curl_easy_cleanup(easy);
-    curl_multi_cleanup(multi);
+    curl.easy_cleanup(easy);
+    curl.multi_cleanup(multi);
   }
+  const LibCurl& curl;
+  CURLM* const multi;
+  CURL* const easy;
 };
 
 HttpClient::HttpClient(std::string user_agent) : user_agent_(std::move(user_agent)) {}
 
 HttpClient::~HttpClient() = default;
 
-std::unique_ptr<HttpClient::Session> HttpClient::Take() {
+absl::StatusOr<std::unique_ptr<HttpClient::Session>> HttpClient::Take() {
   {
     absl::MutexLock lock(&mu_);
     if (!idle_.empty()) {
@@ -151,9 +154,12 @@ std::unique_ptr<HttpClient::Session> HttpClient::Take() {
       return session;
     }
   }
-  if (!InitializeOnce()) return nullptr;
-  auto session = std::make_unique<Session>();
-  if (session->multi == nullptr || session->easy == nullptr) return nullptr;
+  const absl::StatusOr<const LibCurl*> curl = LibCurl::Load();
+  if (!curl.ok()) return curl.status();
+  auto session = std::make_unique<Session>(**curl);
+  if (session->multi == nullptr || session->easy == nullptr) {
+    return absl::UnavailableError("no memory is left");
+  }
   return session;
 }
 
@@ -165,18 +171,23 @@ void HttpClient::Give(std::unique_ptr<Session> session) {
 absl::Status HttpClient::Send(const HttpContext& context, const SendHttpRequestRequest& request,
                               SendHttpRequestResponse* response) {
   response->Clear();
-  std::unique_ptr<Session> session = Take();
-  if (session == nullptr) return absl::UnavailableError("was not sent: libcurl does not start");
-  CURL* easy = session->easy;
+  absl::StatusOr<std::unique_ptr<Session>> session = Take();
+  if (!session.ok()) {
+    return absl::UnavailableError(absl::StrCat("was not sent: ", session.status().message()));
+  }
+  const LibCurl& curl = (*session)->curl;
+  CURLM* multi = (*session)->multi;
+  CURL* easy = (*session)->easy;
   absl::Cleanup give = [&] {
-    curl_easy_reset(easy);
-    Give(std::move(session));
+    curl.easy_reset(easy);
+    Give(*std::move(session));
   };
-  bool ok = true;
-  const List headers = HeadersOf(request, user_agent_, &ok);
+  Lines headers(curl);
+  AddHeaders(request, user_agent_, &headers);
+  bool ok = headers.complete();
   Incoming incoming{response};
   const auto set = [&](CURLoption option, auto value) {
-    ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK;
+    ok = ok && curl.easy_setopt(easy, option, value) == CURLE_OK;
   };
   const std::string& method = request.method();
   char problem[CURL_ERROR_SIZE] = "";
@@ -185,7 +196,7 @@ absl::Status HttpClient::Send(const HttpContext& context, const SendHttpRequestR
   set(CURLOPT_URL, request.url().c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_HTTPHEADER, headers.get());
+  set(CURLOPT_HTTPHEADER, headers.list());
   set(CURLOPT_PROXYHEADER, static_cast<curl_slist*>(nullptr));
   set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -209,7 +220,7 @@ absl::Status HttpClient::Send(const HttpContext& context, const SendHttpRequestR
   set(CURLOPT_HEADERDATA, &incoming);
   set(CURLOPT_WRITEFUNCTION, &Incoming::TakeBody);
   set(CURLOPT_WRITEDATA, &incoming);
-  if (!ok || curl_multi_add_handle(session->multi, easy) != CURLM_OK) {
+  if (!ok || curl.multi_add_handle(multi, easy) != CURLM_OK) {
     return absl::UnavailableError("was not sent: libcurl does not take it");
   }
 
@@ -218,12 +229,12 @@ absl::Status HttpClient::Send(const HttpContext& context, const SendHttpRequestR
   bool gone = false;
   while (!done) {
     int running = 0;
-    if (curl_multi_perform(session->multi, &running) != CURLM_OK) {
+    if (curl.multi_perform(multi, &running) != CURLM_OK) {
       code = CURLE_FAILED_INIT;
       break;
     }
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(session->multi, &left)) {
+    while (const CURLMsg* message = curl.multi_info_read(multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       code = message->data.result;
       done = true;
@@ -233,13 +244,13 @@ absl::Status HttpClient::Send(const HttpContext& context, const SendHttpRequestR
       gone = true;
       break;
     }
-    curl_multi_poll(session->multi, nullptr, 0, kPollMs, nullptr);
+    curl.multi_poll(multi, nullptr, 0, kPollMs, nullptr);
   }
   long sent_bytes = 0;
   long status = 0;
-  curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  curl_multi_remove_handle(session->multi, easy);
+  curl.easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+  curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  curl.multi_remove_handle(multi, easy);
   if (done && code == CURLE_OK) {
     response->set_status(static_cast<int32_t>(status));
     return absl::OkStatus();
@@ -250,7 +261,7 @@ absl::Status HttpClient::Send(const HttpContext& context, const SendHttpRequestR
   const std::string why = incoming.too_large ? "its answer is larger than is taken (8 MiB)"
                           : gone             ? "its caller no longer waits"
                           : problem[0] != 0  ? std::string(problem)
-                                             : std::string(curl_easy_strerror(code));
+                                             : std::string(curl.easy_strerror(code));
   // Once a byte has gone nobody knows what the server makes of it.
   if (sent_bytes == 0) return absl::UnavailableError(absl::StrCat("was not sent: ", why));
   if (late) return absl::DeadlineExceededError(absl::StrCat("may have been done: ", why));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "core/plugins/http_sender.h"
 
@@ -27,7 +28,7 @@ class HttpClient : public HttpSender {
  private:
   struct Session;  // connections, used by one thread at a time
 
-  std::unique_ptr<Session> Take();
+  absl::StatusOr<std::unique_ptr<Session>> Take();
   void Give(std::unique_ptr<Session> session);
 
   const std::string user_agent_;

@@ -1,7 +1,5 @@
 #include "core/plugins/http_sender.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -10,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/plugins/libcurl.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -66,15 +65,11 @@ absl::Status CheckHeader(const plugin::v1::HttpHeader& header, int index) {
   return absl::OkStatus();
 }
 
-struct FreeUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
-
-std::string Part(CURLU* url, CURLUPart part, unsigned flags = 0) {
+std::string Part(const LibCurl& curl, CURLU* url, CURLUPart part, unsigned flags = 0) {
   char* text = nullptr;
   std::string result;
-  if (curl_url_get(url, part, &text, flags) == CURLUE_OK && text != nullptr) result = text;
-  curl_free(text);
+  if (curl.url_get(url, part, &text, flags) == CURLUE_OK && text != nullptr) result = text;
+  curl.free(text);
   return result;
 }
 
@@ -94,19 +89,23 @@ absl::StatusOr<std::string> ServerOf(const std::string& url) {
   if (std::any_of(url.begin(), url.end(), [](char c) { return c == ' ' || IsControl(c); })) {
     return Invalid("url", "has a space or a control character; encode it, such as %20");
   }
-  const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
-  if (parsed == nullptr) return absl::ResourceExhaustedError("no memory is left");
-  const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0);
+  const absl::StatusOr<const LibCurl*> loaded = LibCurl::Load();
+  if (!loaded.ok()) return loaded.status();
+  const LibCurl& curl = **loaded;
+  const std::unique_ptr<CURLU, decltype(curl.url_cleanup)> parsed(curl.url(), curl.url_cleanup);
+  if (parsed == nullptr) return absl::ResourceExhaustedError("was not sent: no memory is left");
+  CURLU* parts = parsed.get();
+  const CURLUcode code = curl.url_set(parts, CURLUPART_URL, url.c_str(), 0);
   if (code != CURLUE_OK) {
-    return Invalid("url", absl::StrCat("is not an address: ", curl_url_strerror(code)));
+    return Invalid("url", absl::StrCat("is not an address: ", curl.url_strerror(code)));
   }
-  if (!Part(parsed.get(), CURLUPART_USER).empty() ||
-      !Part(parsed.get(), CURLUPART_PASSWORD).empty()) {
+  if (!Part(curl, parts, CURLUPART_USER).empty() ||
+      !Part(curl, parts, CURLUPART_PASSWORD).empty()) {
     return Invalid("url", "has a name or password; send them in a header, such as Authorization");
   }
-  return absl::StrCat(Part(parsed.get(), CURLUPART_SCHEME), "://",
-                      absl::AsciiStrToLower(Part(parsed.get(), CURLUPART_HOST)), ":",
-                      Part(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
+  return absl::StrCat(Part(curl, parts, CURLUPART_SCHEME), "://",
+                      absl::AsciiStrToLower(Part(curl, parts, CURLUPART_HOST)), ":",
+                      Part(curl, parts, CURLUPART_PORT, CURLU_DEFAULT_PORT));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "aftersales/plugin/v1/analytics.pb.h"
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 #include "gmock/gmock.h"
@@ -123,6 +124,27 @@ TEST_P(RegistryTest, LoadsAndDescribes) {
   EXPECT_EQ(list[1].name(), "plugins/plain-c");
   EXPECT_EQ(registry.Get("good")->display_name(), "Good");
   EXPECT_FALSE(registry.Get("nobody").has_value());
+}
+
+TEST_P(RegistryTest, AnalyticsPluginsAreAsked) {
+  Load({"analytics_plugin"});
+  PluginHandle* analytics = registry_->Find("analytics");
+  ASSERT_NE(analytics, nullptr) << Logged();
+  EXPECT_THAT(registry_->OfKind(v1::Plugin::KIND_ANALYTICS), ElementsAre(analytics));
+  plugin::v1::PullAlertsRequest request;
+  plugin::v1::PullAlertsResponse response;
+  PluginHandle::CallOptions call;
+  call.seller = "sellers/acme";
+  ASSERT_TRUE(analytics->Call("AnalyticsPlugin/PullAlerts", request, &response, call).ok());
+  ASSERT_EQ(response.alerts_size(), 1);
+  EXPECT_EQ(response.alerts(0).message(), "for sellers/acme");
+  EXPECT_EQ(response.alerts(0).source().name(), "Market Tool");
+  request.set_cursor(response.next_cursor());
+  ASSERT_TRUE(analytics->Call("AnalyticsPlugin/PullAlerts", request, &response, call).ok());
+  EXPECT_EQ(response.alerts_size(), 0);
+  EXPECT_EQ(analytics->CheckHealth(absl::InfiniteFuture()), absl::OkStatus());
+  EXPECT_THAT(Logged(), HasSubstr("describes the method `GetBenchmarks` as MANUAL without saying "
+                                  "what a person has to do"));
 }
 
 TEST_P(RegistryTest, LoadsFoldersOnce) {

@@ -43,6 +43,8 @@ RemoteServices::Stub& RemoteServices::stub() {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    // A body at once rather than in pieces that each wait for the other side.
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kMessageBytes);
     arguments.SetMaxReceiveMessageSize(kMessageBytes);
     arguments.SetMaxSendMessageSize(kMessageBytes);
     stub_ = plugin::v1::PluginHost::NewStub(grpc::CreateCustomChannel(

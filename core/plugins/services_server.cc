@@ -128,6 +128,8 @@ absl::StatusOr<std::unique_ptr<ServicesServer>> ServicesServer::Start(const std:
   builder.RegisterService(server->service_.get());
   builder.SetMaxReceiveMessageSize(kMessageBytes);
   builder.SetMaxSendMessageSize(kMessageBytes);
+  // A body at once rather than in pieces that each wait for the other side.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * kCallsMax);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
