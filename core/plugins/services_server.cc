@@ -63,16 +63,16 @@ class ServicesServer::Service : public plugin::v1::PluginHost::Service {
   grpc::Status GetSecret(Context* context, const plugin::v1::GetSecretRequest* request,
                          plugin::v1::GetSecretResponse* response) override {
     return With(context, [&](PluginServices& services) {
-      auto value = services.GetSecret(request->key());
-      if (value.ok()) response->set_value(*std::move(value));
+      const auto value = services.GetSecret(request->key());
+      if (value.ok()) response->set_value(*value);
       return value.status();
     });
   }
   grpc::Status GetValue(Context* context, const plugin::v1::GetValueRequest* request,
                         plugin::v1::GetValueResponse* response) override {
     return With(context, [&](PluginServices& services) {
-      auto value = services.GetValue(request->key());
-      if (value.ok()) response->set_value(*std::move(value));
+      const auto value = services.GetValue(request->key());
+      if (value.ok()) response->set_value(*value);
       return value.status();
     });
   }
