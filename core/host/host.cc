@@ -21,6 +21,8 @@
 #include "core/engine/engine.h"
 #include "core/host/library_log.h"
 #include "core/host/server_settings.h"
+#include "core/plugins/http_client.h"
+#include "core/plugins/http_recorder.h"
 #include "core/plugins/registry.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -55,6 +57,17 @@ class DirectoryLock {
   explicit DirectoryLock(int fd) : fd_(fd) {}
   int fd_;
 };
+
+// What sends the HTTP requests of plugins; null for the network alone.
+absl::StatusOr<std::shared_ptr<plugins::HttpSender>> PluginHttp(const HostOptions& options) {
+  if (!options.replay_plugin_http.empty()) {
+    return plugins::ReplayingHttp::Open(options.replay_plugin_http);
+  }
+  if (options.record_plugin_http.empty()) return std::shared_ptr<plugins::HttpSender>();
+  return plugins::RecordingHttp::Open(
+      options.record_plugin_http,
+      std::make_shared<plugins::HttpClient>("aftersales/" AFTERSALES_VERSION));
+}
 
 absl::Status MakeDirectory(const std::filesystem::path& directory) {
   std::error_code error;
@@ -138,6 +151,11 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   plugin_options.config = options.plugin_config;
   plugin_options.data_directory = options.data_directory / "plugins";
   plugin_options.host_version = AFTERSALES_VERSION;
+  auto plugin_http = PluginHttp(options);
+  // Files have no limits to keep to.
+  if (!options.replay_plugin_http.empty()) plugin_options.http_limits.burst = 1e9;
+  if (!plugin_http.ok()) return plugin_http.status();
+  plugin_options.http = *std::move(plugin_http);
   parts->plugins = std::make_unique<plugins::PluginRegistry>(
       plugin_options, [clock = parts->clock] { return clock->Now(); },
       [](plugins::LogLevel level, std::string_view plugin, std::string_view text) {

@@ -44,8 +44,12 @@ struct HostOptions {
   std::set<std::string> in_process;
   // The program that runs them, which is this one.
   std::filesystem::path plugin_runner = "/proc/self/exe";
-  // Settings by plugin id.
+  // Settings by plugin id; one of the form `@/path` is read from that file.
   std::map<std::string, std::map<std::string, std::string>> plugin_config;
+  // For tests of plugins, a folder each: the HTTP exchanges of plugins are written into the first,
+  // or answered from the second without any network. At most one of them.
+  std::filesystem::path record_plugin_http;
+  std::filesystem::path replay_plugin_http;
   // The clock stands still here and ids come out the same in every run: for demos.
   std::optional<absl::Time> pinned_time;
   // A clock of the caller's, for tests. Goes before pinned_time.

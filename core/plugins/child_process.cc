@@ -93,6 +93,10 @@ std::vector<std::string> EnvironmentFor(const ChildProcess::Options& options) {
   variables.push_back(absl::StrCat(kCookieVariable, "=", kCookie));
   variables.push_back(absl::StrCat(kSocketVariable, "=", options.socket));
   variables.push_back(absl::StrCat(kHostVariable, "=", options.host_version));
+  if (!options.host_socket.empty()) {
+    variables.push_back(absl::StrCat(kHostSocketVariable, "=", options.host_socket));
+    variables.push_back(absl::StrCat(kTokenVariable, "=", options.token));
+  }
   return variables;
 }
 

@@ -142,6 +142,7 @@ TEST_F(ProgramTest, FolderStartsProgramsOfThatNameAlone) {
   Script("plugins/data.plugin", "not to be executed", 0644);
   Script("plugins/wrong.plugin", "#!/bin/sh\necho hello\n");
   options_.directories = {folder_ / "plugins"};
+  options_.enable = {"all"};
   PluginRegistry& registry = Load();
   EXPECT_EQ(registry.List().size(), 2u);
   EXPECT_FALSE(fs::exists(folder_ / "was-run"));

@@ -116,6 +116,15 @@ function(aftersales_add_plugin)
     install(TARGETS ${arg_NAME} LIBRARY DESTINATION ${install_dir}
             PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                         WORLD_READ WORLD_EXECUTE)
+    # Its manifest: what was installed is what the host will load. Made last, since an installation
+    # may strip the file.
+    install(CODE "
+      set(file \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${install_dir}/${arg_NAME}.so\")
+      file(SHA256 \"\${file}\" sha256)
+      string(REGEX REPLACE \"[.]so$\" \".plugin.json\" manifest \"\${file}\")
+      file(WRITE \"\${manifest}\"
+           \"{\\\"name\\\": \\\"${arg_NAME}\\\", \\\"abi_major\\\": 1, \\\"sha256\\\": \\\"\${sha256}\\\"}\\n\")
+      message(STATUS \"Manifest: \${manifest}\")")
   endif()
 
   if(arg_TESTS AND (NOT DEFINED AFTERSALES_TESTS OR AFTERSALES_TESTS))
