@@ -15,6 +15,7 @@
 #include "core/plugins/in_process.h"
 #include "core/plugins/isolated.h"
 #include "core/plugins/plugin_file.h"
+#include "core/plugins/runner_command.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -329,7 +330,7 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   const auto sockets = MakeDataDirectory(kRunDirectory);
   if (!sockets.ok()) return sockets.status();
   IsolatedTransport::Options child;
-  child.command = {options_.runner.string(), "plugin-runner", path.string()};
+  child.command = RunnerCommand(options_.runner, path);
   child.socket_directory = *sockets;
   child.socket_name = absl::StrCat(opened_.fetch_add(1));
   child.host_version = options_.host_version;
