@@ -52,7 +52,7 @@ struct Pipe {
 };
 
 // In the child, between fork and exec: only what is safe there.
-[[noreturn]] void Become(const Pipe& input, const Pipe& output, pid_t parent,
+[[noreturn]] void Become(const Pipe& input, const Pipe& output, const Pipe& errors, pid_t parent,
                          [[maybe_unused]] rlim_t memory, char* const* argv,
                          char* const* environment) {
   // Whatever becomes of the host, its children end with it; one that ended before this is gone.
@@ -60,7 +60,7 @@ struct Pipe {
   if (getppid() != parent) _exit(127);
   dup2(input.read, STDIN_FILENO);
   dup2(output.write, STDOUT_FILENO);
-  dup2(output.write, STDERR_FILENO);
+  dup2(errors.write, STDERR_FILENO);
   // gRPC and others open theirs without CLOEXEC.
   close_range(3, ~0U, 0);
   sigset_t none;
@@ -114,8 +114,8 @@ absl::Status CheckHandshake(std::string_view line, const std::string& socket) {
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options& options,
                                                                   LineFn line) {
-  Pipe input, output;
-  if (!input.Open() || !output.Open()) return SystemError("no pipe for a plugin");
+  Pipe input, output, errors;
+  if (!input.Open() || !output.Open() || !errors.Open()) return SystemError("no pipe for a plugin");
   std::vector<std::string> command = options.command;
   std::vector<std::string> variables = EnvironmentFor(options);
   const std::vector<char*> argv = Pointers(command);
@@ -125,8 +125,8 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
   const pid_t pid = fork();
   if (pid < 0) return SystemError("no process for a plugin");
   if (pid == 0) {
-    Become(input, output, parent, static_cast<rlim_t>(options.memory_bytes_max), argv.data(),
-           environment.data());
+    Become(input, output, errors, parent, static_cast<rlim_t>(options.memory_bytes_max),
+           argv.data(), environment.data());
   }
   const int pid_fd = pidfd_open(pid, 0);
   if (pid_fd < 0) {
@@ -136,12 +136,14 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
     return status;
   }
   fcntl(output.read, F_SETFL, O_NONBLOCK);
-  std::unique_ptr<ChildProcess> child(new ChildProcess(pid, pid_fd, std::exchange(input.write, -1),
-                                                       std::exchange(output.read, -1),
-                                                       options.socket, std::move(line)));
+  fcntl(errors.read, F_SETFL, O_NONBLOCK);
+  std::unique_ptr<ChildProcess> child(
+      new ChildProcess(pid, pid_fd, std::exchange(input.write, -1), std::exchange(output.read, -1),
+                       std::exchange(errors.read, -1), options.socket, std::move(line)));
   // The child has its own ends; ours would keep it from being seen to close them.
   close(std::exchange(input.read, -1));
   close(std::exchange(output.write, -1));
+  close(std::exchange(errors.write, -1));
 
   const absl::Time until = absl::Now() + options.start_timeout;
   bool woken = false;
@@ -164,12 +166,13 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
   return child;
 }
 
-ChildProcess::ChildProcess(pid_t pid, int pid_fd, int input, int output, std::string socket,
-                           LineFn line)
+ChildProcess::ChildProcess(pid_t pid, int pid_fd, int input, int output, int errors,
+                           std::string socket, LineFn line)
     : pid_(pid),
       pid_fd_(pid_fd),
       input_(input),
-      output_(output),
+      output_{output, ""},
+      errors_{errors, ""},
       socket_(std::move(socket)),
       line_(std::move(line)) {}
 
@@ -178,7 +181,9 @@ ChildProcess::~ChildProcess() {
   unlink(socket_.c_str());
   close(pid_fd_);
   if (input_ >= 0) close(input_);
-  if (output_ >= 0) close(output_);
+  for (const Stream* stream : {&output_, &errors_}) {
+    if (stream->fd >= 0) close(stream->fd);
+  }
 }
 
 bool ChildProcess::Watch(int wake_fd) {
@@ -191,39 +196,42 @@ bool ChildProcess::Watch(int wake_fd) {
 
 bool ChildProcess::Step(int wake_fd, absl::Duration wait, bool* woken) {
   if (!end_.empty()) return false;
-  pollfd watched[] = {{pid_fd_, POLLIN, 0}, {output_, POLLIN, 0}, {wake_fd, POLLIN, 0}};
+  pollfd watched[] = {
+      {pid_fd_, POLLIN, 0}, {wake_fd, POLLIN, 0}, {output_.fd, POLLIN, 0}, {errors_.fd, POLLIN, 0}};
   const int milliseconds =
       wait == absl::InfiniteDuration()
           ? -1
           : static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(wait) + 1, 1 << 30));
   if (poll(watched, std::size(watched), milliseconds) < 0) return true;  // EINTR
-  if (watched[1].revents != 0) Read();
-  *woken = watched[2].revents != 0;
-  if (watched[0].revents == 0) return true;
-  // What it said last.
-  Read();
+  *woken = watched[1].revents != 0;
+  const bool ended = watched[0].revents != 0;
+  // Also what it said last.
+  if (ended || watched[2].revents != 0) Read(output_);
+  if (ended || watched[3].revents != 0) Read(errors_);
+  if (!ended) return true;
   Reap();
   return false;
 }
 
-void ChildProcess::Read() {
+void ChildProcess::Read(Stream& stream) {
   char bytes[4096];
-  while (output_ >= 0) {
-    const ssize_t size = read(output_, bytes, sizeof(bytes));
+  while (stream.fd >= 0) {
+    const ssize_t size = read(stream.fd, bytes, sizeof(bytes));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) break;
     if (size <= 0) {
-      close(std::exchange(output_, -1));
+      close(std::exchange(stream.fd, -1));
       break;
     }
-    pending_.append(bytes, static_cast<size_t>(size));
+    std::string& pending = stream.pending;
+    pending.append(bytes, static_cast<size_t>(size));
     for (size_t end;
-         (end = pending_.find('\n')) != std::string::npos || pending_.size() > kLineBytesMax;) {
+         (end = pending.find('\n')) != std::string::npos || pending.size() > kLineBytesMax;) {
       const bool cut = end == std::string::npos;
-      const std::string line = pending_.substr(0, cut ? kLineBytesMax : end);
-      pending_.erase(0, cut ? kLineBytesMax : end + 1);
-      // What a plugin logs while it loads comes before.
-      if (wants_handshake_ && !absl::StartsWith(line, "<")) {
+      const std::string line = pending.substr(0, cut ? kLineBytesMax : end);
+      pending.erase(0, cut ? kLineBytesMax : end + 1);
+      // Log lines may come before it, and what a library says on standard error is none.
+      if (wants_handshake_ && &stream == &output_ && !absl::StartsWith(line, "<")) {
         handshake_ = line;
         wants_handshake_ = false;
       } else {

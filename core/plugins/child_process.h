@@ -58,19 +58,26 @@ class ChildProcess {
   const std::string& end() const { return end_; }
 
  private:
-  ChildProcess(pid_t pid, int pid_fd, int input, int output, std::string socket, LineFn line);
+  // One of its two outputs, and the line of it that has no end yet. -1 once it is closed.
+  struct Stream {
+    int fd;
+    std::string pending;
+  };
+
+  ChildProcess(pid_t pid, int pid_fd, int input, int output, int errors, std::string socket,
+               LineFn line);
   // Waits for output or the end, at most so long, and handles it; false once it has ended.
   bool Step(int wake_fd, absl::Duration wait, bool* woken);
-  void Read();
+  void Read(Stream& stream);
   void Reap();
 
   const pid_t pid_;
   const int pid_fd_;
   int input_;
-  int output_;
+  Stream output_;
+  Stream errors_;
   const std::string socket_;
   const LineFn line_;
-  std::string pending_;
   std::string handshake_;
   bool wants_handshake_ = true;
   std::string last_line_;
