@@ -43,6 +43,9 @@ class CallBuffer {
   // without memory.
   uint8_t* Reserve(size_t size);
   std::string_view bytes() const { return {reinterpret_cast<const char*>(data_), size_}; }
+  // The bytes of one that is not small, which are the caller's to delete[] then; null for a small
+  // one. After this there is nothing to do with it but to destroy it.
+  uint8_t* ReleaseHeap() { return data_ == inline_ ? nullptr : heap_.release(); }
 
  private:
   uint8_t inline_[4096];
