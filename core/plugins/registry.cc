@@ -334,6 +334,7 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   child.socket_name = absl::StrCat(opened_.fetch_add(1));
   child.host_version = options_.host_version;
   child.name = IdOfFile(path);
+  child.quarantine = options_.quarantine;
   return IsolatedTransport::Start(std::move(child), now_, log_);
 }
 
