@@ -198,6 +198,26 @@ std::string_view SellerCentralHost(std::string_view marketplace_id,
   return kSellerCentrals[0].host;
 }
 
+v1::ManualAction GeneralDecisionAction() {
+  v1::ManualAction action;
+  action.set_title("Tell the buyer the decision in Seller Central");
+  action.add_steps("Sign in to the Seller Central of the marketplace and open Manage Returns.");
+  action.add_steps("Search for the order, and authorize, refund or close the request as decided.");
+  action.set_url("https://" + std::string(kSellerCentrals[0].host) + std::string(kReturnsPath));
+  return action;
+}
+
+v1::ManualAction GeneralRefundAction() {
+  v1::ManualAction action;
+  action.set_title("Pay the refund in Seller Central");
+  action.add_steps("Sign in to the Seller Central of the marketplace and open Manage Orders.");
+  action.add_steps(
+      "Search for the order, choose Refund Order, and enter the amounts of the refund.");
+  action.add_steps("Record here that it was paid.");
+  action.set_url("https://" + std::string(kSellerCentrals[0].host) + "/orders-v3");
+  return action;
+}
+
 v1::ManualAction DecideReturnAction(std::string_view marketplace_id, const v1::Return& subject) {
   Values values;
   values.order = subject.order_external_id();
