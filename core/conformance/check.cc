@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/plugins/plugin_file.h"
 
 namespace aftersales::conformance {
 namespace {
@@ -98,7 +99,7 @@ absl::StatusOr<Report> Check(const CheckOptions& options,
       // Of another group it is said only when it is why nothing else was run.
       if (!options.group.empty() && test.group() != options.group && started) continue;
       result = start;
-    } else if (test.shared_object_only && path.extension() != ".so") {
+    } else if (test.shared_object_only && plugins::IsPluginProgram(path)) {
       result = {test.id, test.description, Skip("a program has no part in it"), 0, 0, ""};
     } else if (!started && !test.without_start) {
       result = {test.id, test.description, Skip(absl::StrCat("it waits for ", kStarts)), 0, 0, ""};

@@ -6,9 +6,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/plugins/http_client.h"
 #include "core/plugins/in_process.h"
 #include "core/plugins/isolated.h"
+#include "core/plugins/local_services.h"
 #include "core/plugins/plugin_file.h"
+#include "core/plugins/settings.h"
 
 namespace aftersales::conformance {
 namespace {
@@ -106,9 +109,13 @@ std::string Session::Death() const {
 }
 
 Subject::Subject(Options options, Watchdog* watchdog)
-    : options_(std::move(options)), watchdog_(watchdog), random_(options_.seed) {}
+    : options_(std::move(options)),
+      watchdog_(watchdog),
+      random_(options_.seed),
+      http_(std::make_shared<plugins::HttpClient>(
+          absl::StrCat("aftersales/", options_.host_version))) {}
 
-bool Subject::is_program() const { return options_.path.extension() != ".so"; }
+bool Subject::is_program() const { return plugins::IsPluginProgram(options_.path); }
 
 std::vector<std::string> Subject::ChildCommand() const {
   if (is_program()) return {options_.path.string()};
@@ -131,21 +138,29 @@ absl::StatusOr<std::unique_ptr<Session>> Subject::OpenUnconfigured(Where where) 
   };
   std::unique_ptr<plugins::Transport> transport;
   const Watchdog::Watch watch(watchdog_, "the start of the plugin", std::chrono::seconds(15));
+  // As the host does: what the file alone shows must not run.
+  if (is_program()) {
+    if (const auto file = plugins::CheckPluginProgram(options_.path); !file.ok()) return file;
+  } else if (const auto file = plugins::CheckPluginFile(options_.path); !file.ok()) {
+    return file.status();
+  }
   if (is_program() || where == Where::kIsolated) {
+    if (services_ == nullptr) {
+      auto server = plugins::ServicesServer::Start((options_.scratch / "host").string());
+      if (!server.ok()) return server.status();
+      services_ = *std::move(server);
+    }
     plugins::IsolatedTransport::Options isolated;
     isolated.command = ChildCommand();
     isolated.socket_directory = options_.scratch.string();
     isolated.socket_name = absl::StrCat("s", ++opened_);
     isolated.host_version = options_.host_version;
     isolated.name = options_.path.stem().string();
+    isolated.services = services_.get();
     auto started = plugins::IsolatedTransport::Start(std::move(isolated), now, log);
     if (!started.ok()) return started.status();
     transport = *std::move(started);
   } else {
-    // As the host does: what the file alone shows must not run.
-    if (const auto file = plugins::CheckPluginFile(options_.path); !file.ok()) {
-      return file.status();
-    }
     auto loaded = plugins::InProcessTransport::Load(options_.path, options_.host_version, now, log);
     if (!loaded.ok()) return loaded.status();
     transport = *std::move(loaded);
@@ -164,6 +179,10 @@ absl::Status Subject::Configure(Session& session,
                                 const std::map<std::string, std::string>& settings) {
   plugin::v1::ConfigureRequest request;
   request.set_data_directory(NewDataDirectory());
+  session.transport().SetServices(
+      std::make_shared<plugins::LocalServices>(plugins::LocalServices::Options{
+          session.description(), settings, plugins::Redactor(), request.data_directory(), http_,
+          plugins::HttpLimits::Options()}));
   for (const auto& [key, value] : settings) (*request.mutable_config())[key] = value;
   const Watchdog::Watch watch(watchdog_, "Configure", std::chrono::seconds(15));
   return session.transport().Configure(request);
@@ -182,6 +201,10 @@ absl::StatusOr<std::unique_ptr<Session>> Subject::Open(Where where) {
 std::map<std::string, std::string> Subject::Settings(
     const plugin::v1::DescribeResponse& description) {
   std::map<std::string, std::string> settings = options_.config;
+  // `@/path` stands for what a file holds, as in the host's configuration.
+  for (auto& [key, value] : settings) {
+    if (auto read = plugins::ReadSetting(value); read.ok()) value = *std::move(read);
+  }
   for (const ConfigField& field : description.config_fields()) {
     const auto given = settings.find(field.key());
     if (field.secret()) {

@@ -18,6 +18,8 @@
 #include "absl/time/time.h"
 #include "aftersales/plugin/v1/lifecycle.pb.h"
 #include "core/conformance/watchdog.h"
+#include "core/plugins/http_sender.h"
+#include "core/plugins/services_server.h"
 #include "core/plugins/transport.h"
 
 namespace aftersales::conformance {
@@ -100,6 +102,9 @@ class Subject {
   std::mt19937_64 random_;
   std::map<std::string, std::string> secrets_;
   int opened_ = 0;
+  // What plugins find of the host: it outlives every session.
+  std::unique_ptr<plugins::ServicesServer> services_;
+  std::shared_ptr<plugins::HttpSender> http_;
   // Shared with the log function, which may be called after this is gone.
   struct Lines {
     std::mutex mu;

@@ -313,7 +313,7 @@ void Delivery::Deliver(const store::Effect& effect) {
   options.idempotency_key = effect.effect_id;
   options.attempt = effect.attempt;
   options.deadline = engine_.Now() + timeout_;
-  options.seller = effect.seller;
+  options.seller = names::Seller(effect.seller);
   const bool can_query =
       plugin != nullptr && plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
   if (effect.attempt > kAttemptsMax) {

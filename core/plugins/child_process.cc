@@ -52,7 +52,7 @@ struct Pipe {
 };
 
 // In the child, between fork and exec: only what is safe there.
-[[noreturn]] void Become(const Pipe& input, const Pipe& output, pid_t parent,
+[[noreturn]] void Become(const Pipe& input, const Pipe& output, const Pipe& errors, pid_t parent,
                          [[maybe_unused]] rlim_t memory, int nice_by, char* const* argv,
                          char* const* environment) {
   // Whatever becomes of the host, its children end with it; one that ended before this is gone.
@@ -60,7 +60,7 @@ struct Pipe {
   if (getppid() != parent) _exit(127);
   dup2(input.read, STDIN_FILENO);
   dup2(output.write, STDOUT_FILENO);
-  dup2(output.write, STDERR_FILENO);
+  dup2(errors.write, STDERR_FILENO);
   // gRPC and others open theirs without CLOEXEC.
   close_range(3, ~0U, 0);
   sigset_t none;
@@ -76,8 +76,12 @@ struct Pipe {
   const rlimit core = {0, 0};
   setrlimit(RLIMIT_CORE, &core);
   execve(argv[0], argv, environment);
-  constexpr char kFailed[] = "<3>cannot be executed\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kFailed, sizeof(kFailed) - 1);
+  // For a script it may be its interpreter that is not there.
+  constexpr char kFailed[] = "<3>cannot be executed: ";
+  const char* why = strerrordesc_np(errno);
+  [[maybe_unused]] ssize_t written = write(STDERR_FILENO, kFailed, sizeof(kFailed) - 1);
+  if (why != nullptr) written = write(STDERR_FILENO, why, std::strlen(why));
+  written = write(STDERR_FILENO, "\n", 1);
   _exit(127);
 }
 
@@ -90,6 +94,10 @@ std::vector<std::string> EnvironmentFor(const ChildProcess::Options& options) {
   variables.push_back(absl::StrCat(kCookieVariable, "=", kCookie));
   variables.push_back(absl::StrCat(kSocketVariable, "=", options.socket));
   variables.push_back(absl::StrCat(kHostVariable, "=", options.host_version));
+  if (!options.host_socket.empty()) {
+    variables.push_back(absl::StrCat(kHostSocketVariable, "=", options.host_socket));
+    variables.push_back(absl::StrCat(kTokenVariable, "=", options.token));
+  }
   return variables;
 }
 
@@ -115,8 +123,8 @@ absl::Status CheckHandshake(std::string_view line, const std::string& socket) {
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options& options,
                                                                   LineFn line) {
-  Pipe input, output;
-  if (!input.Open() || !output.Open()) return SystemError("no pipe for a plugin");
+  Pipe input, output, errors;
+  if (!input.Open() || !output.Open() || !errors.Open()) return SystemError("no pipe for a plugin");
   std::vector<std::string> command = options.command;
   std::vector<std::string> variables = EnvironmentFor(options);
   const std::vector<char*> argv = Pointers(command);
@@ -126,8 +134,8 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
   const pid_t pid = fork();
   if (pid < 0) return SystemError("no process for a plugin");
   if (pid == 0) {
-    Become(input, output, parent, static_cast<rlim_t>(options.memory_bytes_max), options.nice,
-           argv.data(), environment.data());
+    Become(input, output, errors, parent, static_cast<rlim_t>(options.memory_bytes_max),
+           options.nice, argv.data(), environment.data());
   }
   const int pid_fd = pidfd_open(pid, 0);
   if (pid_fd < 0) {
@@ -137,12 +145,14 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
     return status;
   }
   fcntl(output.read, F_SETFL, O_NONBLOCK);
-  std::unique_ptr<ChildProcess> child(new ChildProcess(pid, pid_fd, std::exchange(input.write, -1),
-                                                       std::exchange(output.read, -1),
-                                                       options.socket, std::move(line)));
+  fcntl(errors.read, F_SETFL, O_NONBLOCK);
+  std::unique_ptr<ChildProcess> child(
+      new ChildProcess(pid, pid_fd, std::exchange(input.write, -1), std::exchange(output.read, -1),
+                       std::exchange(errors.read, -1), options.socket, std::move(line)));
   // The child has its own ends; ours would keep it from being seen to close them.
   close(std::exchange(input.read, -1));
   close(std::exchange(output.write, -1));
+  close(std::exchange(errors.write, -1));
 
   const absl::Time until = absl::Now() + options.start_timeout;
   bool woken = false;
@@ -165,12 +175,13 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
   return child;
 }
 
-ChildProcess::ChildProcess(pid_t pid, int pid_fd, int input, int output, std::string socket,
-                           LineFn line)
+ChildProcess::ChildProcess(pid_t pid, int pid_fd, int input, int output, int errors,
+                           std::string socket, LineFn line)
     : pid_(pid),
       pid_fd_(pid_fd),
       input_(input),
-      output_(output),
+      output_{output},
+      errors_{errors},
       socket_(std::move(socket)),
       line_(std::move(line)) {}
 
@@ -179,7 +190,9 @@ ChildProcess::~ChildProcess() {
   unlink(socket_.c_str());
   close(pid_fd_);
   if (input_ >= 0) close(input_);
-  if (output_ >= 0) close(output_);
+  for (const Stream* stream : {&output_, &errors_}) {
+    if (stream->fd >= 0) close(stream->fd);
+  }
 }
 
 bool ChildProcess::Watch(int wake_fd) {
@@ -192,14 +205,15 @@ bool ChildProcess::Watch(int wake_fd) {
 
 bool ChildProcess::Step(int wake_fd, absl::Duration wait, bool* woken) {
   if (!end_.empty()) return false;
-  pollfd watched[] = {{pid_fd_, POLLIN, 0}, {output_, POLLIN, 0}, {wake_fd, POLLIN, 0}};
+  pollfd watched[] = {
+      {pid_fd_, POLLIN, 0}, {wake_fd, POLLIN, 0}, {output_.fd, POLLIN, 0}, {errors_.fd, POLLIN, 0}};
   const int milliseconds =
       wait == absl::InfiniteDuration()
           ? -1
           : static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(wait) + 1, 1 << 30));
   if (poll(watched, std::size(watched), milliseconds) < 0) return true;  // EINTR
-  if (watched[1].revents != 0) Read();
-  *woken = watched[2].revents != 0;
+  if (watched[2].revents != 0 || watched[3].revents != 0) Read();
+  *woken = watched[1].revents != 0;
   if (watched[0].revents == 0) return true;
   // What it said last.
   Read();
@@ -208,23 +222,29 @@ bool ChildProcess::Step(int wake_fd, absl::Duration wait, bool* woken) {
 }
 
 void ChildProcess::Read() {
+  // Its reasons before its handshake, and before its end.
+  Read(errors_);
+  Read(output_);
+}
+
+void ChildProcess::Read(Stream& stream) {
   char bytes[4096];
-  while (output_ >= 0) {
-    const ssize_t size = read(output_, bytes, sizeof(bytes));
+  while (stream.fd >= 0) {
+    const ssize_t size = read(stream.fd, bytes, sizeof(bytes));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) break;
     if (size <= 0) {
-      close(std::exchange(output_, -1));
+      close(std::exchange(stream.fd, -1));
       break;
     }
-    pending_.append(bytes, static_cast<size_t>(size));
+    std::string& pending = stream.pending;
+    pending.append(bytes, static_cast<size_t>(size));
     for (size_t end;
-         (end = pending_.find('\n')) != std::string::npos || pending_.size() > kLineBytesMax;) {
+         (end = pending.find('\n')) != std::string::npos || pending.size() > kLineBytesMax;) {
       const bool cut = end == std::string::npos;
-      const std::string line = pending_.substr(0, cut ? kLineBytesMax : end);
-      pending_.erase(0, cut ? kLineBytesMax : end + 1);
-      // What a plugin logs while it loads comes before.
-      if (wants_handshake_ && !absl::StartsWith(line, "<")) {
+      const std::string line = pending.substr(0, cut ? kLineBytesMax : end);
+      pending.erase(0, cut ? kLineBytesMax : end + 1);
+      if (wants_handshake_ && &stream == &output_) {
         handshake_ = line;
         wants_handshake_ = false;
       } else {

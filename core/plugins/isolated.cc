@@ -64,6 +64,8 @@ CallContext Within(absl::Duration time) {
 struct IsolatedTransport::Up {
   pid_t pid;
   std::shared_ptr<grpc::Channel> channel;
+  // With the child it loses what the host offers.
+  ServicesServer::Admission admission;
 };
 
 absl::StatusOr<std::unique_ptr<IsolatedTransport>> IsolatedTransport::Start(Options options,
@@ -162,6 +164,7 @@ void IsolatedTransport::Supervise() {
       answered = answered_;
       if (!kill_reason_.empty()) problem = std::exchange(kill_reason_, std::string());
     }
+    if (stop && up != nullptr && !ended) TellShutdown(*up);
     up.reset();  // with the last call on it, its connection goes
     if (stop) {
       child->Stop(kStopGrace);
@@ -211,13 +214,18 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
     configuration = configuration_;
     configured = configured_;
   }
+  ServicesServer::Admission admission =
+      options_.services == nullptr ? ServicesServer::Admission() : options_.services->Admit(slot_);
+  if (options_.services != nullptr) child_options.host_socket = options_.services->socket();
+  child_options.token = admission.token();
   auto child =
       ChildProcess::Start(child_options, [this](std::string_view line) { TakeLine(line); });
   if (!child.ok()) {
     *problem = std::string(child.status().message());
     return nullptr;
   }
-  auto started = std::make_shared<Up>(Up{(*child)->pid(), ChannelTo(child_options.socket)});
+  auto started = std::make_shared<Up>(
+      Up{(*child)->pid(), ChannelTo(child_options.socket), std::move(admission)});
   if (configured) {
     CallBuffer response;
     const absl::Status status =
@@ -305,6 +313,42 @@ absl::StatusOr<plugin::v1::DescribeResponse> IsolatedTransport::Describe() {
     return absl::InternalError("its description is not a valid DescribeResponse");
   }
   return description;
+}
+
+absl::StatusOr<plugin::v1::ValidateConfigResponse> IsolatedTransport::ValidateConfig(
+    const plugin::v1::ValidateConfigRequest& request) {
+  CallContext context;
+  context.deadline = SteadyClock::now() + kValidateConfigTime;
+  std::string problem;
+  const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
+  if (up == nullptr) return absl::UnavailableError(problem);
+  CallBuffer buffer;
+  const absl::Status status =
+      CallOn(*up, kValidateConfigPath, context, request.SerializeAsString(), &buffer);
+  if (!status.ok()) return status;
+  plugin::v1::ValidateConfigResponse response;
+  if (!response.ParseFromArray(buffer.bytes().data(), static_cast<int>(buffer.bytes().size()))) {
+    return absl::InternalError("its answer is not a valid ValidateConfigResponse");
+  }
+  return response;
+}
+
+void IsolatedTransport::SetServices(std::shared_ptr<PluginServices> services) {
+  slot_->Set(std::move(services));
+}
+
+void IsolatedTransport::TellShutdown(const Up& up) const {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!configured_) return;
+  }
+  CallContext context;
+  context.deadline = SteadyClock::now() + kShutdownTime;
+  CallBuffer response;
+  const absl::Status status = CallOn(up, kShutdownPath, context, {}, &response);
+  if (!status.ok() && status.code() != absl::StatusCode::kUnimplemented) {
+    Log(LogLevel::kWarning, absl::StrCat("did not take its end well: ", status.message()));
+  }
 }
 
 absl::Status IsolatedTransport::Configure(const plugin::v1::ConfigureRequest& request) {

@@ -47,4 +47,12 @@ absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path);
 // Whether `sha256` is that of a file: any is when none is `wanted`. FAILED_PRECONDITION.
 absl::Status CheckSha256(std::string_view sha256, std::string_view wanted, std::string_view source);
 
+// Whether a plugin is a program to be started, and not a shared object: whether its name ends in
+// anything but `.so`.
+bool IsPluginProgram(const std::filesystem::path& path);
+
+// The same of a program. Asked are: owners and modes, as of a shared object, and that this process
+// may execute it. What it is built of is its own business, since it runs in a process of its own.
+absl::StatusOr<std::string> CheckPluginProgram(const std::filesystem::path& path);
+
 }  // namespace aftersales::plugins

@@ -48,14 +48,15 @@ set(_aftersales_sdk_warnings -Wall -Wextra -Wpedantic -Wshadow -Werror
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
 set_property(GLOBAL PROPERTY AFTERSALES_SDK_WARNINGS "${_aftersales_sdk_warnings}")
 
-# The lite messages of the contract: resources and plugin services, not the public services.
+# The lite messages of the contract: resources and plugin services, not the public services of the
+# host.
 function(_aftersales_sdk_add_lite)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/aftersales_sdk_lite)
   file(MAKE_DIRECTORY ${out})
   file(GLOB protos CONFIGURE_DEPENDS RELATIVE ${AFTERSALES_SDK_PROTO_DIR}
        ${AFTERSALES_SDK_PROTO_DIR}/aftersales/v1/*.proto
        ${AFTERSALES_SDK_PROTO_DIR}/aftersales/plugin/v1/*.proto)
-  list(FILTER protos EXCLUDE REGEX "_service\\.proto$")
+  list(FILTER protos EXCLUDE REGEX "^aftersales/v1/.*_service\\.proto$")
   set(depends ${protos})
   list(TRANSFORM depends PREPEND ${AFTERSALES_SDK_PROTO_DIR}/)
   list(APPEND protos google/protobuf/duration.proto google/protobuf/timestamp.proto)
@@ -124,6 +125,15 @@ function(aftersales_add_plugin)
     install(TARGETS ${arg_NAME} LIBRARY DESTINATION ${install_dir}
             PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                         WORLD_READ WORLD_EXECUTE)
+    # Its manifest: what was installed is what the host will load. Made last, since an installation
+    # may strip the file.
+    install(CODE "
+      set(file \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${install_dir}/${arg_NAME}.so\")
+      file(SHA256 \"\${file}\" sha256)
+      string(REGEX REPLACE \"[.]so$\" \".plugin.json\" manifest \"\${file}\")
+      file(WRITE \"\${manifest}\"
+           \"{\\\"name\\\": \\\"${arg_NAME}\\\", \\\"abi_major\\\": 1, \\\"sha256\\\": \\\"\${sha256}\\\"}\\n\")
+      message(STATUS \"Manifest: \${manifest}\")")
   endif()
 
   if(arg_TESTS AND (NOT DEFINED AFTERSALES_TESTS OR AFTERSALES_TESTS))

@@ -6,7 +6,6 @@
 namespace aftersales::carriers {
 namespace {
 
-// How a person buys a label.
 v1::ManualAction LabelAction() {
   v1::ManualAction action;
   action.set_title("Buy a DHL return label and record its number");

@@ -28,9 +28,9 @@ plugin::v1::DescribeResponse AmazonReports::Describe() {
   out.set_kind(v1::Plugin::KIND_MARKETPLACE);
   AddMethod("ParseReport", v1::Plugin::CAPABILITY_SUPPORTED, true, &out);
   *AddMethod("DecideReturn", v1::Plugin::CAPABILITY_MANUAL, true, &out)->mutable_manual_action() =
-      GeneralDecisionAction();
+      GeneralDecideReturnAction();
   *AddMethod("IssueRefund", v1::Plugin::CAPABILITY_MANUAL, true, &out)->mutable_manual_action() =
-      GeneralRefundAction();
+      GeneralIssueRefundAction();
   AddMethod("QueryEffect", v1::Plugin::CAPABILITY_UNSUPPORTED, true, &out);
   // Nothing is shared between calls; the number only has to be above what a host runs at once.
   out.set_max_concurrency(64);

@@ -85,6 +85,22 @@ constexpr std::string_view kRefundSteps[] = {
     "Mark the refund as done here, with the reference that Seller Central shows.",
 };
 
+constexpr std::string_view kGeneralDecideSteps[] = {
+    "Open Manage Seller Fulfilled Returns and search for the order.",
+    "Authorize the request, refund it without a return, or close it with a reason, as decided "
+    "here.",
+    "Confirm. The next returns report shows the request as decided.",
+};
+constexpr std::string_view kGeneralRefundSteps[] = {
+    "Open the order and choose Refund order.",
+    "Enter the amounts that are shown here, check the total, and submit.",
+    "Mark the refund as done here, with the reference that Seller Central shows.",
+};
+
+constexpr Guide kGeneralDecide = {"Decide the return in Seller Central", kReturnsPath,
+                                  kGeneralDecideSteps};
+constexpr Guide kGeneralRefund = {"Pay the refund in Seller Central", kOrderPath,
+                                  kGeneralRefundSteps};
 constexpr Guide kApprove = {"Authorize the return of order {order}", kReturnsPath, kApproveSteps};
 constexpr Guide kReturnless = {"Refund order {order} without a return", kReturnsPath,
                                kReturnlessSteps};
@@ -198,26 +214,6 @@ std::string_view SellerCentralHost(std::string_view marketplace_id,
   return kSellerCentrals[0].host;
 }
 
-v1::ManualAction GeneralDecisionAction() {
-  v1::ManualAction action;
-  action.set_title("Tell the buyer the decision in Seller Central");
-  action.add_steps("Sign in to the Seller Central of the marketplace and open Manage Returns.");
-  action.add_steps("Search for the order, and authorize, refund or close the request as decided.");
-  action.set_url("https://" + std::string(kSellerCentrals[0].host) + std::string(kReturnsPath));
-  return action;
-}
-
-v1::ManualAction GeneralRefundAction() {
-  v1::ManualAction action;
-  action.set_title("Pay the refund in Seller Central");
-  action.add_steps("Sign in to the Seller Central of the marketplace and open Manage Orders.");
-  action.add_steps(
-      "Search for the order, choose Refund Order, and enter the amounts of the refund.");
-  action.add_steps("Record here that it was paid.");
-  action.set_url("https://" + std::string(kSellerCentrals[0].host) + "/orders-v3");
-  return action;
-}
-
 v1::ManualAction DecideReturnAction(std::string_view marketplace_id, const v1::Return& subject) {
   Values values;
   values.order = subject.order_external_id();
@@ -255,6 +251,14 @@ v1::ManualAction IssueRefundAction(std::string_view marketplace_id, const v1::Re
     ++place;
   }
   return action;
+}
+
+v1::ManualAction GeneralDecideReturnAction() {
+  return MakeAction(kGeneralDecide, SellerCentralHost("", ""), {});
+}
+
+v1::ManualAction GeneralIssueRefundAction() {
+  return MakeAction(kGeneralRefund, SellerCentralHost("", ""), {});
 }
 
 }  // namespace aftersales::amazon_reports
