@@ -1,4 +1,9 @@
 // From the first look to the end.
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,7 +53,7 @@ Outcome HasNoOtherMethods(Subject& subject) {
   const auto session = subject.Open();
   if (!session.ok()) return DidNotStart(session.status());
   std::vector<std::string> paths = {absl::StrCat(kLifecycle, "NoSuchMethod"),
-                                    "/aftersales.plugin.v1.NoSuchPlugin/IssueLabel", "/", "x"};
+                                    "/aftersales.plugin.v1.NoSuchPlugin/IssueLabel", "/x/y"};
   for (const std::string& path : MethodsOf((*session)->description().kind())) {
     paths.push_back(absl::StrCat(path, "X"));
   }
@@ -166,8 +171,32 @@ Outcome EndsInProcess(Subject& subject) {
   return session.ok() ? Pass() : DidNotStart(session.status());
 }
 
+// Sets a process up that no transport holds. Without the host's services some may refuse, and are
+// then asked to end as they are.
+void ConfigureAt(const std::string& socket, const plugin::v1::ConfigureRequest& request) {
+  const auto channel =
+      grpc::CreateChannel(absl::StrCat("unix:", socket), grpc::InsecureChannelCredentials());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  const std::string path = absl::StrCat(kLifecycle, "Configure");
+  const grpc::internal::RpcMethod method(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
+  plugin::v1::ConfigureResponse response;
+  // What the stubs that protoc makes call.
+  static_cast<void>(
+      grpc::internal::BlockingUnaryCall(channel.get(), method, &context, request, &response));
+}
+
 // As a process of its own it is asked to end, and does so in time and well.
 Outcome EndsAsAProcess(Subject& subject) {
+  plugin::v1::ConfigureRequest request;
+  {
+    const auto described = subject.OpenUnconfigured();
+    if (!described.ok()) return DidNotStart(described.status());
+    for (const auto& [key, value] : subject.Settings((*described)->description())) {
+      (*request.mutable_config())[key] = value;
+    }
+  }
+  request.set_data_directory(subject.NewDataDirectory());
   std::string said;
   plugins::ChildProcess::Options options;
   options.command = subject.ChildCommand();
@@ -176,6 +205,7 @@ Outcome EndsAsAProcess(Subject& subject) {
   auto child = plugins::ChildProcess::Start(
       options, [&](std::string_view line) { said = std::string(line); });
   if (!child.ok()) return DidNotStart(child.status());
+  ConfigureAt(options.socket, request);
   (*child)->Stop(absl::Seconds(5));
   if ((*child)->end() == "ended with exit code 0") return Pass();
   return Fail("to end with exit code 0 when its input is closed and SIGTERM comes",

@@ -140,7 +140,9 @@ absl::StatusOr<std::unique_ptr<Session>> Subject::OpenUnconfigured(Where where) 
   const Watchdog::Watch watch(watchdog_, "the start of the plugin", std::chrono::seconds(15));
   // As the host does: what the file alone shows must not run.
   if (is_program()) {
-    if (const auto file = plugins::CheckPluginProgram(options_.path); !file.ok()) return file;
+    if (const auto file = plugins::CheckPluginProgram(options_.path); !file.ok()) {
+      return file.status();
+    }
   } else if (const auto file = plugins::CheckPluginFile(options_.path); !file.ok()) {
     return file.status();
   }
