@@ -104,7 +104,8 @@ def build_in_python(kind, work, prefix):
     bash(f"""aftersales plugin new --kind {kind} --lang python {name}
              cd {name}
              ./build.sh {prefix}
-             ./test_my_python_{kind}_plugin.py""", work,
+             ./test_my_python_{kind}_plugin.py
+             aftersales plugin check my_python_{kind}.plugin --only-failed""", work,
          os.environ | {"PATH": f"{prefix}/bin:{os.environ['PATH']}"})
 
 

@@ -147,6 +147,7 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   plugin_options.enable = options.enable_plugins;
   plugin_options.isolate = options.isolate;
   plugin_options.in_process = options.in_process;
+  plugin_options.quarantine = options.plugin_quarantine;
   plugin_options.runner = options.plugin_runner;
   plugin_options.config = options.plugin_config;
   plugin_options.data_directory = options.data_directory / "plugins";

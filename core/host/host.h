@@ -42,6 +42,8 @@ struct HostOptions {
   // What neither names runs in its own.
   std::set<std::string> isolate;
   std::set<std::string> in_process;
+  // How long a plugin rests whose process ended too often in a row.
+  absl::Duration plugin_quarantine = absl::Minutes(5);
   // The program that runs them, which is this one.
   std::filesystem::path plugin_runner = "/proc/self/exe";
   // Settings by plugin id; one of the form `@/path` is read from that file.

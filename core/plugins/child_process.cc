@@ -53,7 +53,7 @@ struct Pipe {
 
 // In the child, between fork and exec: only what is safe there.
 [[noreturn]] void Become(const Pipe& input, const Pipe& output, const Pipe& errors, pid_t parent,
-                         [[maybe_unused]] rlim_t memory, char* const* argv,
+                         [[maybe_unused]] rlim_t memory, int nice_by, char* const* argv,
                          char* const* environment) {
   // Whatever becomes of the host, its children end with it; one that ended before this is gone.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -72,6 +72,7 @@ struct Pipe {
   const rlimit data = {memory, memory};
   setrlimit(RLIMIT_DATA, &data);
 #endif
+  [[maybe_unused]] const int nicer = nice(nice_by);
   const rlimit core = {0, 0};
   setrlimit(RLIMIT_CORE, &core);
   execve(argv[0], argv, environment);
@@ -134,7 +135,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
   if (pid < 0) return SystemError("no process for a plugin");
   if (pid == 0) {
     Become(input, output, errors, parent, static_cast<rlim_t>(options.memory_bytes_max),
-           argv.data(), environment.data());
+           options.nice, argv.data(), environment.data());
   }
   const int pid_fd = pidfd_open(pid, 0);
   if (pid_fd < 0) {

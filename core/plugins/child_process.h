@@ -40,6 +40,7 @@ class ChildProcess {
     std::string token;
     absl::Duration start_timeout = absl::Seconds(10);
     int64_t memory_bytes_max = int64_t{1} << 30;  // of its data; what it takes beyond fails
+    int nice = 5;  // added to this process's: where processors are scarce, others go first
   };
   // Takes a line of its output, or one about it.
   using LineFn = std::function<void(std::string_view line)>;

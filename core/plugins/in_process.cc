@@ -431,8 +431,14 @@ absl::Status InProcessTransport::Call(int method, const CallContext& context,
   const aftersales_sink response_sink = SinkInto(response);
   CallBuffer details;
   const aftersales_sink status_sink = SinkInto(&details);
-  const int32_t code =
-      api_->call(instance_, method, &call, Bytes(request), &response_sink, &status_sink);
+  int32_t code = 0;
+  try {
+    code = api_->call(instance_, method, &call, Bytes(request), &response_sink, &status_sink);
+  } catch (const std::exception& e) {
+    return absl::InternalError(absl::StrCat("let an exception out of its code: ", e.what()));
+  } catch (...) {
+    return absl::InternalError("let an exception of unknown type out of its code");
+  }
   if (code == 0) return absl::OkStatus();
   return ToStatus(code, details.bytes());
 }

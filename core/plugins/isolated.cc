@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -396,9 +397,22 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
     }
     return status;
   }
+  if (status.code() == absl::StatusCode::kInternal ||
+      status.code() == absl::StatusCode::kResourceExhausted) {
+    CheckMemory(up);
+  }
   CheckHang(up, status.code() == absl::StatusCode::kDeadlineExceeded &&
                     SteadyClock::now() >= context.deadline + kAnswerGrace);
   return status;
+}
+
+void IsolatedTransport::CheckMemory(const std::shared_ptr<Up>& up) {
+  // Total, resident, shared, code, libraries, data; in pages.
+  std::ifstream file(absl::StrCat("/proc/", up->pid, "/statm"));
+  int64_t pages = 0;
+  for (int field = 0; field < 6; ++field) file >> pages;
+  if (!file || pages * sysconf(_SC_PAGESIZE) < options_.memory_bytes_max / 10 * 9) return;
+  GiveUp(up, absl::StrCat("has used up its memory of ", options_.memory_bytes_max >> 20, " MB"));
 }
 
 void IsolatedTransport::CheckHang(const std::shared_ptr<Up>& up, bool overran) {

@@ -80,6 +80,8 @@ class IsolatedTransport : public Transport {
                       std::string_view request, CallBuffer* response) const;
   // Ends a child, so that the next is started.
   void GiveUp(const std::shared_ptr<Up>& up, std::string_view reason);
+  // Ends a child that has no memory left: it would fail at every call from now on.
+  void CheckMemory(const std::shared_ptr<Up>& up);
   // Ends a child that does not answer any more.
   void CheckHang(const std::shared_ptr<Up>& up, bool overran);
 

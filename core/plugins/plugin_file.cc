@@ -88,6 +88,7 @@ bool AddSymbols(std::string_view symbols, std::string_view names, SharedObject* 
       object->undefined.push_back(*std::move(name));
     } else if (std::find(std::begin(kLinkerMarks), std::end(kLinkerMarks), *name) ==
                std::end(kLinkerMarks)) {
+      if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE) object->unique.push_back(*name);
       object->exported.push_back(*std::move(name));
     }
   }
@@ -206,6 +207,14 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
     sections.push_back(*section);
   }
   SharedObject object;
+  // One that says nothing of the stack is taken by the system to want it so.
+  object.executable_stack = true;
+  for (uint64_t i = 0; i < header->e_phnum; ++i) {
+    if (header->e_phoff > bytes.size()) return Broken("it is cut off");
+    const auto segment = At<Elf64_Phdr>(bytes, header->e_phoff + i * sizeof(Elf64_Phdr));
+    if (!segment.has_value()) return Broken("it is cut off");
+    if (segment->p_type == PT_GNU_STACK) object.executable_stack = (segment->p_flags & PF_X) != 0;
+  }
   bool has_symbols = false;
   for (const Elf64_Shdr& section : sections) {
     if (section.sh_type != SHT_DYNSYM && section.sh_type != SHT_DYNAMIC) continue;

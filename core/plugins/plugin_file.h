@@ -23,6 +23,10 @@ struct SharedObject {
   std::vector<std::string> undefined;
   // Names of the objects that it is linked against (DT_NEEDED).
   std::vector<std::string> needed;
+  // Exported names of which a process has one only, whatever is loaded (STB_GNU_UNIQUE).
+  std::vector<std::string> unique;
+  // Whether it makes the stack of its process executable, which only broken code needs.
+  bool executable_stack = false;
 };
 
 // Reads a shared object from the bytes of its file. FAILED_PRECONDITION says what is wrong with it:

@@ -375,6 +375,7 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   child.host_version = options_.host_version;
   child.name = IdOfFile(path);
   child.services = *services;
+  child.quarantine = options_.quarantine;
   return IsolatedTransport::Start(std::move(child), now_, log_);
 }
 

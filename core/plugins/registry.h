@@ -57,6 +57,8 @@ class PluginRegistry {
     // so are all programs.
     std::set<std::string> isolate;
     std::set<std::string> in_process;
+    // How long a plugin rests whose process ended too often in a row.
+    absl::Duration quarantine = absl::Minutes(5);
     // The program that runs a plugin file in a process of its own, as `PROGRAM plugin-runner FILE`.
     std::filesystem::path runner;
     // Settings by plugin id; one of the form `@/path` is read from that file.

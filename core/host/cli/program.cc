@@ -49,6 +49,7 @@ int RunProgram(std::vector<std::string> arguments, const Terminal& terminal) {
   AddChannels(app, commands);
   AddPlugins(app, commands);
   AddPluginNew(app, commands);
+  AddPluginCheck(app, commands);
   AddCosts(app, commands);
   AddPolicy(app, commands);
   AddAudit(app, commands);
