@@ -71,6 +71,16 @@ struct ProcessInfo {
   std::string problem;  // why there is none
 };
 
+// Of a call that the plugin never saw: it can be made again without asking what became of it. The
+// mark is the host's alone; one that comes from a plugin is taken off.
+absl::Status NotMade(absl::Status status);
+bool WasNotMade(const absl::Status& status);
+// Of a call whose plugin ended under it, which its supervisor deals with.
+absl::Status LostProcess(absl::Status status);
+bool WasLostProcess(const absl::Status& status);
+// Takes both marks off.
+void RemoveMarks(absl::Status* status);
+
 // Carries the contract to one plugin. Describe, ValidateConfig, SetServices, Configure and Resolve
 // are called in this order, by one thread; after that Call and Resolve by any thread, also at once.
 // One that was configured tells the plugin of its end, Shutdown, when it is destroyed.
