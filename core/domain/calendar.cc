@@ -130,4 +130,13 @@ absl::StatusOr<absl::Time> ParseInstant(std::string_view text) {
   return time;
 }
 
+absl::Status CheckNotAhead(const google::protobuf::Timestamp& given, absl::Time now,
+                           std::string_view field) {
+  const absl::Time when = FromProto(given);
+  if (when <= now + absl::Hours(24)) return absl::OkStatus();
+  return InvalidField(field, "IN_THE_FUTURE",
+                      Cat(field.substr(field.rfind('.') + 1), " ", InstantText(when),
+                          " is more than a day ahead; it is ", InstantText(now)));
+}
+
 }  // namespace aftersales::calendar

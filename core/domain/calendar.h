@@ -46,5 +46,9 @@ absl::CivilDay AddBusinessDays(absl::CivilDay start, int n,
 std::string InstantText(absl::Time time);
 // RFC 3339. INVALID_ARGUMENT `BAD_TIME`.
 absl::StatusOr<absl::Time> ParseInstant(std::string_view text);
+// Whether something can have happened then: the clock of a caller, or the day of a place, may be a
+// day ahead of the host's. A time that is not given is not ahead. INVALID_ARGUMENT `IN_THE_FUTURE`.
+absl::Status CheckNotAhead(const google::protobuf::Timestamp& given, absl::Time now,
+                           std::string_view field);
 
 }  // namespace aftersales::calendar

@@ -29,6 +29,25 @@ constexpr std::array kExponents = {
     CurrencyExponent{"XOF", 0}, CurrencyExponent{"XPF", 0},
 };
 
+// ISO 4217 list one (2024) without precious metals, bonds, tests and the like; and those that were
+// withdrawn since 2020, which old orders still have.
+constexpr std::string_view kCurrencies =
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN "
+    "BWP "
+    "BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN "
+    "ETB "
+    "EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD "
+    "JOD "
+    "JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP "
+    "MRU "
+    "MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON "
+    "RSD "
+    "RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP "
+    "TRY "
+    "TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR "
+    "ZMW "
+    "ZWG ZWL";
+
 bool IsAbsent(const v1::Money& money) {
   return money.currency_code().empty() && money.minor_units() == 0;
 }
@@ -61,8 +80,8 @@ int Exponent(std::string_view currency_code) {
 }
 
 bool IsCurrencyCode(std::string_view currency_code) {
-  return currency_code.size() == 3 && std::all_of(currency_code.begin(), currency_code.end(),
-                                                  [](char c) { return c >= 'A' && c <= 'Z'; });
+  return currency_code.size() == 3 && currency_code.find(' ') == std::string_view::npos &&
+         kCurrencies.find(currency_code) != std::string_view::npos;
 }
 
 v1::Money Make(int64_t minor_units, std::string_view currency_code) {

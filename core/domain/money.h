@@ -24,7 +24,7 @@ inline constexpr int64_t kMaxMinorUnits = 1'000'000'000'000;
 
 // Digits after the decimal point: 2 for USD, 0 for JPY and KRW, 3 for KWD and BHD (ISO 4217).
 int Exponent(std::string_view currency_code);
-// Whether it is an ISO 4217 alphabetic code as far as its form goes: three capitals.
+// Whether it is a code of ISO 4217 that money is paid in.
 bool IsCurrencyCode(std::string_view currency_code);
 
 v1::Money Make(int64_t minor_units, std::string_view currency_code);

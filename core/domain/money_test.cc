@@ -105,7 +105,8 @@ TEST(Text, FollowsTheCurrency) {
   EXPECT_EQ(Format(Make(1234, "KWD")), "1.234 KWD");
   EXPECT_EQ(Format(Make(kMin, "USD")), "-92233720368547758.08 USD");
   EXPECT_TRUE(IsCurrencyCode("USD"));
-  for (const char* bad : {"", "US", "usd", "USDX", "U1D"}) EXPECT_FALSE(IsCurrencyCode(bad)) << bad;
+  for (const char* bad : {"", "US", "usd", "USDX", "U1D", "XXQ", "D A", "XXX", "XAU"})
+    EXPECT_FALSE(IsCurrencyCode(bad)) << bad;
 }
 
 TEST(Parse, IsExact) {

@@ -59,9 +59,7 @@ v1::Money DecidedTogether(const v1::Actor& who, const v1::Money& total,
   return sum;
 }
 
-absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& policy,
-                                const v1::Actor& approver,
-                                std::span<const v1::Refund> refunds_of_order) {
+absl::Status CheckApprover(const v1::Refund& state, const v1::Actor& approver) {
   if (state.status() != v1::Refund::STATUS_PENDING_APPROVAL) {
     return InvalidState(state, "only one that is PENDING_APPROVAL can be approved");
   }
@@ -74,15 +72,19 @@ absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& polic
     return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
                   "who asked for a refund cannot approve it; ask somebody else");
   }
-  const v1::Money together = DecidedTogether(approver, state.total(), refunds_of_order);
-  if (!WithinLimit(policy, approver.role(), together)) {
-    return Refuse(
-        absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
-        Cat(money::Format(together),
-            " of one order is more than your role may pay; ask somebody with a higher limit, such "
-            "as a manager"));
-  }
   return absl::OkStatus();
+}
+
+absl::Status CheckApprovalLimit(const v1::Refund& state, const v1::Policy& policy,
+                                const v1::Actor& approver,
+                                std::span<const v1::Refund> other_refunds_of_order) {
+  const v1::Money together = DecidedTogether(approver, state.total(), other_refunds_of_order);
+  if (WithinLimit(policy, approver.role(), together)) return absl::OkStatus();
+  return Refuse(
+      absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
+      Cat(money::Format(together),
+          " of one order is more than your role may pay; ask somebody with a higher limit, such "
+          "as a manager"));
 }
 
 absl::Status CheckCancelRefund(const v1::Refund& state, std::string_view reason) {

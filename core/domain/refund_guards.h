@@ -21,10 +21,13 @@ v1::Money DecidedTogether(const v1::Actor& who, const v1::Money& total,
                           std::span<const v1::Refund> refunds_of_order);
 
 // FAILED_PRECONDITION `INVALID_STATE`; PERMISSION_DENIED `FOUR_EYES` (the approver asked for it, or
-// does not say who they are), `LIMIT_EXCEEDED`.
-absl::Status CheckApproveRefund(const v1::Refund& state, const v1::Policy& policy,
+// does not say who they are).
+absl::Status CheckApprover(const v1::Refund& state, const v1::Actor& approver);
+// Whether the approver may pay so much, with what they decided of the order's other refunds.
+// PERMISSION_DENIED `LIMIT_EXCEEDED`.
+absl::Status CheckApprovalLimit(const v1::Refund& state, const v1::Policy& policy,
                                 const v1::Actor& approver,
-                                std::span<const v1::Refund> refunds_of_order);
+                                std::span<const v1::Refund> other_refunds_of_order);
 // FAILED_PRECONDITION `INVALID_STATE`; INVALID_ARGUMENT `REASON_REQUIRED`, `TOO_LONG`.
 absl::Status CheckCancelRefund(const v1::Refund& state, std::string_view reason);
 // FAILED_PRECONDITION `INVALID_STATE`. Money and units are for the quote's guards to check.

@@ -41,7 +41,8 @@ TEST_F(RefundGuards, LimitsAreByRoleAndCurrency) {
 TEST_F(RefundGuards, ApprovalTakesAnotherPersonWhoMay) {
   const v1::Refund waiting = InState(v1::Refund::STATUS_PENDING_APPROVAL);
   const auto reason = [&](const v1::Refund& refund, const v1::Actor& actor) {
-    return ReasonOf(CheckApproveRefund(refund, policy_, actor, {}));
+    if (const absl::Status s = CheckApprover(refund, actor); !s.ok()) return ReasonOf(s);
+    return ReasonOf(CheckApprovalLimit(refund, policy_, actor, {}));
   };
   EXPECT_EQ(reason(waiting, By(v1::ROLE_MANAGER, "mia")), "");
   EXPECT_EQ(reason(waiting, By(v1::ROLE_MANAGER, "")), "FOUR_EYES");

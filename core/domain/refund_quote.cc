@@ -246,10 +246,6 @@ absl::Status CheckAmount(const v1::Money& amount, std::string_view currency,
   return absl::OkStatus();
 }
 
-int32_t ApprovedUnits(const v1::ReturnItem& item) {
-  return item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
-}
-
 // Takes units out of groups, from the front; answers how many there were not.
 int32_t TakeAway(int32_t units, std::optional<v1::Condition> condition,
                  std::vector<Group>* groups) {
@@ -274,7 +270,7 @@ Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
               std::span<const v1::Refund> refunds, std::span<const v1::Exchange> exchanges) {
   Units units;
   std::vector<Group>& known = units.known;
-  const int32_t approved = ApprovedUnits(item);
+  const int32_t approved = UnitsAgreed(item);
   for (const v1::Inspection& inspection : state.inspections()) {
     if (inspection.line_id() != item.line_id()) continue;
     const bool evidence = inspection.evidence_size() > 0;

@@ -10,6 +10,9 @@
 
 namespace aftersales::names {
 
+// Ids that other systems give, in bytes, at most.
+inline constexpr size_t kMaxExternalId = 200;
+
 // A name taken apart. Views into the string that was parsed.
 struct Name {
   std::string_view seller;      // `acme`

@@ -1032,10 +1032,8 @@ class Fold {
       // A payment that names no units pays for all that the return is about.
       for (v1::ReturnItem& item : *state_.mutable_items()) {
         const int32_t due = UnitsDue(state_, item);
-        const int32_t open = std::max(
-            0,
-            (item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested()) -
-                item.quantity_refunded() - item.quantity_exchanged());
+        const int32_t open =
+            std::max(0, UnitsAgreed(item) - item.quantity_refunded() - item.quantity_exchanged());
         Refund(&item, due > 0 ? due : open);
       }
     }
@@ -1150,8 +1148,7 @@ class Fold {
   void Refund(v1::ReturnItem* item, int32_t units) {
     if (units < 1) return;
     PostAdminFee(*item, units);
-    const int32_t at_most =
-        item->quantity_approved() > 0 ? item->quantity_approved() : item->quantity_requested();
+    const int32_t at_most = UnitsAgreed(*item);
     const bool within = item->quantity_refunded() <= at_most;
     item->set_quantity_refunded(Plus(item->quantity_refunded(), units));
     // Said once, and without the count, for more may follow.

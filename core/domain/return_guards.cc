@@ -22,8 +22,6 @@ constexpr int kMaxItems = 100;
 constexpr size_t kMaxReasonCode = 64;
 constexpr size_t kMaxReason = 500;
 constexpr size_t kMaxText = 2000;
-// How far the clock of a caller, or the day of a place, may be ahead of the host's.
-constexpr absl::Duration kAheadMax = absl::Hours(24);
 
 absl::Status InvalidState(const v1::Return& state, std::string_view what) {
   return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
@@ -63,16 +61,6 @@ absl::Status BadQuantity(std::string_view field, int32_t quantity, int64_t most)
 
 absl::Status LineUnknown(std::string_view field, std::string_view line, std::string_view of) {
   return InvalidField(field, "LINE_UNKNOWN", Cat(of, " has no line `", line.substr(0, 128), "`"));
-}
-
-// One that is not given is not ahead.
-absl::Status CheckNotAhead(const google::protobuf::Timestamp& given, absl::Time now,
-                           std::string_view field) {
-  const absl::Time when = calendar::FromProto(given);
-  if (when <= now + kAheadMax) return absl::OkStatus();
-  return InvalidField(field, "IN_THE_FUTURE",
-                      Cat(field.substr(field.rfind('.') + 1), " ", calendar::InstantText(when),
-                          " is more than a day ahead; it is ", calendar::InstantText(now)));
 }
 
 const v1::OrderLine* ResolveLine(const v1::Order& order, const v1::ReturnItem& item) {
@@ -293,7 +281,8 @@ absl::Status CheckCreate(const v1::Order& order, const PolicyInForce& policy, ab
 
   if (!request->has_requested_at()) *request->mutable_requested_at() = calendar::ToProto(now);
   const absl::Time requested_at = calendar::FromProto(request->requested_at());
-  if (absl::Status s = CheckNotAhead(request->requested_at(), now, "return_resource.requested_at");
+  if (absl::Status s =
+          calendar::CheckNotAhead(request->requested_at(), now, "return_resource.requested_at");
       !s.ok()) {
     return s;
   }
@@ -568,7 +557,8 @@ absl::StatusOr<v1::ReturnLabel> CheckVoidLabel(const v1::Return& state, std::str
 
 absl::StatusOr<v1::Receipt> CheckReceipt(const v1::Return& state, const v1::Receipt& receipt,
                                          absl::Time now) {
-  if (absl::Status s = CheckNotAhead(receipt.received_at(), now, "receipt.received_at"); !s.ok()) {
+  if (absl::Status s = calendar::CheckNotAhead(receipt.received_at(), now, "receipt.received_at");
+      !s.ok()) {
     return s;
   }
   v1::Receipt checked = receipt;
@@ -633,7 +623,8 @@ absl::Status CheckCloseShort(const v1::Return& state, std::string_view reason) {
 absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
                                                const v1::Inspection& inspection, absl::Time now,
                                                std::string_view field) {
-  if (absl::Status s = CheckNotAhead(inspection.inspected_at(), now, Cat(field, ".inspected_at"));
+  if (absl::Status s =
+          calendar::CheckNotAhead(inspection.inspected_at(), now, Cat(field, ".inspected_at"));
       !s.ok()) {
     return s;
   }

@@ -52,10 +52,12 @@ int32_t UnitsKept(const v1::Return& state, std::string_view line_id) {
   return static_cast<int32_t>(std::min<int64_t>(units, std::numeric_limits<int32_t>::max()));
 }
 
+int32_t UnitsAgreed(const v1::ReturnItem& item) {
+  return item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
+}
+
 int32_t UnitsExpected(const v1::Return& state, const v1::ReturnItem& item) {
-  const int32_t units =
-      item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
-  return std::max(0, units - UnitsKept(state, item.line_id()));
+  return std::max(0, UnitsAgreed(item) - UnitsKept(state, item.line_id()));
 }
 
 const v1::Receipt* FindReceipt(const v1::Return& state, std::string_view receipt_id) {

@@ -27,8 +27,9 @@ v1::ReturnItem* FindItem(v1::Return* state, std::string_view line_id);
 // Units of a line that the buyer keeps although they were approved: replaced, and their goods
 // waived.
 int32_t UnitsKept(const v1::Return& state, std::string_view line_id);
-// Units of an item that were to come back: those that were approved, or requested as long as none
-// was, less those that the buyer keeps.
+// Units that a return is about: those that were approved, or requested as long as none was.
+int32_t UnitsAgreed(const v1::ReturnItem& item);
+// Units of an item that were to come back: those that it is about, less those that the buyer keeps.
 int32_t UnitsExpected(const v1::Return& state, const v1::ReturnItem& item);
 
 // The receipt or inspection of that id; null for an empty id, and when there is none.

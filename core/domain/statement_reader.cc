@@ -506,15 +506,24 @@ absl::StatusOr<bool> StatementReader::FindHeader(std::string_view record) {
     std::vector<std::string> names;
     for (const std::string& field : fields) names.push_back(Normalized(field));
     std::map<std::string_view, Column> columns;
+    std::string two_amounts;
     for (const Name& known : kNames) {
       const auto found = std::find(names.begin(), names.end(), known.name);
       if (found == names.end()) continue;
       const auto index = static_cast<size_t>(found - names.begin());
-      columns.try_emplace(known.column, Column{index, fields[index]});
+      const auto [first, added] = columns.try_emplace(known.column, Column{index, fields[index]});
+      // Of two dates the first is meant; two amounts differ by something, and that is money.
+      const bool amount =
+          known.column == "amount" || known.column == "debit" || known.column == "credit";
+      if (!added && amount && two_amounts.empty()) {
+        two_amounts = Cat("both ", Shown(first->second.name), " and ", Shown(fields[index]),
+                          " may be the ", known.column, "; rename the one that does not count");
+      }
     }
     const bool amount =
         columns.contains("amount") || (columns.contains("debit") && columns.contains("credit"));
     if (!columns.contains("date") || !amount) continue;
+    if (!two_amounts.empty()) return InvalidField("chunk", "AMBIGUOUS_COLUMN", two_amounts);
     for (const auto& [column, found] : columns) {
       if (std::count(names.begin(), names.end(), names[found.index]) == 1) continue;
       return InvalidField("chunk", "AMBIGUOUS_COLUMN",

@@ -145,6 +145,8 @@ TEST(StatementReader, ColumnsThatCannotBeTold) {
     return ReasonOf(status);
   };
   EXPECT_EQ(refusal("date,amount,Amount,currency\n2026-03-12,1.00,2.00,USD\n"), "AMBIGUOUS_COLUMN");
+  EXPECT_EQ(refusal("date,amount,Betrag,currency\n2026-03-12,1.00,2.00,USD\n"), "AMBIGUOUS_COLUMN");
+  EXPECT_EQ(refusal("Buchungstag;Valuta;Betrag;currency\n12.03.2026;13.03.2026;1,00;EUR\n"), "");
   EXPECT_EQ(refusal("Datum;Betrag;W\xE4hrung\n12.03.2026;1,00;EUR\n"), "BAD_TEXT");
   // Twice what is not read is nobody's trouble.
   EXPECT_EQ(refusal("date,amount,currency,note,note\n2026-03-12,1.00,USD,a,b\n"), "");

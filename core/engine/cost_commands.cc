@@ -13,7 +13,6 @@ namespace aftersales::engine {
 namespace {
 
 constexpr size_t kMaxNote = 500;
-constexpr size_t kMaxExternalId = 200;
 
 // Facts of a return, folded again with the inputs of its formulas.
 v1::Return WithInputs(store::Reader& store, std::string_view seller,
@@ -167,13 +166,15 @@ absl::StatusOr<v1::Return> RecordCost(Command& c, const v1::RecordCostRequest& r
         "note", "NOTE_REQUIRED",
         Cat("say what it is and where to look it up, in at most ", kMaxNote, " bytes"));
   }
-  if (request.external_id().size() > kMaxExternalId) {
-    return InvalidField("external_id", "TOO_LONG", Cat("at most ", kMaxExternalId, " bytes"));
+  if (request.external_id().size() > names::kMaxExternalId) {
+    return InvalidField("external_id", "TOO_LONG",
+                        Cat("at most ", names::kMaxExternalId, " bytes"));
   }
   v1::Event fact = editor->NewFact();
   if (request.has_occurred_at()) {
-    if (calendar::FromProto(request.occurred_at()) > c.now + absl::Hours(24)) {
-      return InvalidField("occurred_at", "IN_THE_FUTURE", "is more than a day ahead of the host");
+    if (absl::Status s = calendar::CheckNotAhead(request.occurred_at(), c.now, "occurred_at");
+        !s.ok()) {
+      return s;
     }
     *fact.mutable_occurred_at() = request.occurred_at();
   }

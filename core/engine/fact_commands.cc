@@ -61,12 +61,6 @@ absl::Status CheckUnits(int32_t quantity, std::string_view field) {
   return InvalidField(field, "BAD_QUANTITY", Cat(quantity, " units; give 1 to ", kMaxUnits));
 }
 
-absl::Status CheckNotAhead(const Command& c, const google::protobuf::Timestamp& when,
-                           std::string_view field) {
-  if (calendar::FromProto(when) <= c.now + absl::Hours(24)) return absl::OkStatus();
-  return InvalidField(field, "IN_THE_FUTURE", "is more than a day ahead of the host");
-}
-
 // The times in a body besides its own.
 absl::Status CheckTimes(const Command& c, const v1::Event& fact) {
   const v1::ReturnReported& reported = fact.return_reported();
@@ -77,7 +71,7 @@ absl::Status CheckTimes(const Command& c, const v1::Event& fact) {
                   "units_inspected.inspection.inspected_at"),
         std::pair(&reported.delivered_at(), "return_reported.delivered_at"),
         std::pair(&reported.snapshot().requested_at(), "return_reported.snapshot.requested_at")}) {
-    if (absl::Status s = CheckNotAhead(c, *when, field); !s.ok()) return s;
+    if (absl::Status s = calendar::CheckNotAhead(*when, c.now, field); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -90,9 +84,10 @@ absl::Status CheckForm(const Command& c, const v1::Event& fact) {
   if (!fact.has_occurred_at()) {
     return InvalidField("occurred_at", "MISSING_FIELD", "say when it happened");
   }
-  if (absl::Status s = CheckNotAhead(c, fact.occurred_at(), "occurred_at"); !s.ok()) return s;
+  if (absl::Status s = calendar::CheckNotAhead(fact.occurred_at(), c.now, "occurred_at"); !s.ok())
+    return s;
   if (absl::Status s = CheckTimes(c, fact); !s.ok()) return s;
-  if (fact.external_id().empty() || fact.external_id().size() > 200) {
+  if (fact.external_id().empty() || fact.external_id().size() > names::kMaxExternalId) {
     return InvalidField("external_id", "MISSING_FIELD",
                         "the source's own id of the fact, 1 to 200 bytes, makes it unique");
   }

@@ -18,8 +18,6 @@
 namespace aftersales::engine {
 namespace {
 
-constexpr size_t kMaxExternalId = 200;
-
 // What a refund is computed from.
 struct Basis {
   v1::Order order;
@@ -214,8 +212,23 @@ absl::StatusOr<store::RefundRecord> Open(Command& c, const Request& request) {
   return *std::move(record);
 }
 
-// Whether the caller changed what the policy gives: put something on top or took something off, or
-// said something else about the units than their return knows.
+// Whether what the buyer pays for their label is what somebody says that it cost, and no carrier.
+bool TakesOffOwnLabel(const v1::Return& state, const v1::RefundQuote& quote) {
+  return std::any_of(quote.breakdown().begin(), quote.breakdown().end(),
+                     [](const v1::BreakdownLine& line) {
+                       return line.kind() == v1::BreakdownLine::KIND_LABEL_FEE &&
+                              line.amount().minor_units() != 0;
+                     }) &&
+         std::any_of(state.labels().begin(), state.labels().end(),
+                     [](const v1::ReturnLabel& label) {
+                       return label.kind() == v1::ReturnLabel::KIND_MERCHANT &&
+                              label.paid_by() == v1::ReturnLabel::PAYER_BUYER &&
+                              IsLive(label.state()) && label.cost().minor_units() != 0;
+                     });
+}
+
+// Whether the caller changed what the policy gives: put something on top or took something off,
+// said what a label cost, or something else about the units than their return knows.
 bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::RefundQuote& quote) {
   v1::RefundSpec plain = spec;
   plain.clear_goodwill();
@@ -228,6 +241,7 @@ bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::RefundQu
       item.clear_reason();
     }
   }
+  if (basis.return_state && TakesOffOwnLabel(*basis.return_state, quote)) return true;
   if (plain.SerializeAsString() == spec.SerializeAsString()) return false;
   const auto due = QuoteFor(basis, plain);
   return !due.ok() || due->total().minor_units() != quote.total().minor_units();
@@ -300,13 +314,13 @@ absl::StatusOr<v1::Refund> HandOver(Command& c, const v1::Refund& refund) {
   return refund;
 }
 
-// Stores a new refund: handed over at once where its caller may pay so much alone.
+// Stores a new refund: handed over at once where who asks for it may pay so much alone.
 absl::StatusOr<v1::Refund> Decide(Command& c, const Basis& basis, const v1::RefundQuote& quote,
                                   const v1::Refund& refund, bool deviates) {
   store::RefundRecord record;
   record.mutable_state()->set_name(refund.name());
   v1::Event fact = c.NewEvent(refund.name(), refund.channel());
-  const Approval approval = ApprovalOf(basis, c.actor, refund.total(), deviates);
+  const Approval approval = ApprovalOf(basis, refund.requested_by(), refund.total(), deviates);
   const bool alone = approval == Approval::kNone;
   ExplainRefund(basis, quote, approval, &fact);
   if (alone) {
@@ -480,9 +494,12 @@ absl::StatusOr<v1::Refund> IssueExchangeDifference(Command& c, const v1::Exchang
   *refund.mutable_breakdown() = quote.breakdown();
   *refund.mutable_total() = amount;
   refund.set_effect_id(c.NewId("eff_"));
-  *refund.mutable_requested_by() = c.actor;
+  // Who named the price decided on the difference; who ships only carries it out.
+  *refund.mutable_requested_by() = exchange.has_requested_by() ? exchange.requested_by() : c.actor;
   refund.set_exchange(exchange.name());
-  return Decide(c, *basis, quote, refund, /*deviates=*/false);
+  // As long as the goods are not back their price is one person's word.
+  const bool in_advance = exchange.quantity_returned() < UnitsOfExchange(exchange);
+  return Decide(c, *basis, quote, refund, /*deviates=*/in_advance);
 }
 
 absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request) {
@@ -513,14 +530,16 @@ absl::StatusOr<v1::Refund> ApproveRefund(Command& c, const v1::ApproveRefundRequ
   const v1::Refund& state = record->state();
   auto channel = c.Channel(state.channel());
   if (!channel.ok()) return channel.status();
-  const std::vector<v1::Refund> refunds =
-      c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id);
-  if (absl::Status s = CheckApproveRefund(state, (*channel)->policies.At(c.now), c.actor, refunds);
+  // Who may, before what is due: that of others is nobody's to look into.
+  if (absl::Status s = CheckApprover(state, c.actor); !s.ok()) return s;
+  // Much may have happened since it was asked for.
+  const auto basis = StillDue(c, state);
+  if (!basis.ok()) return basis.status();
+  if (absl::Status s =
+          CheckApprovalLimit(state, (*channel)->policies.At(c.now), c.actor, basis->refunds);
       !s.ok()) {
     return s;
   }
-  // Much may have happened since it was asked for.
-  if (const auto basis = StillDue(c, state); !basis.ok()) return basis.status();
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   Explain(&fact, "APPROVED",
           Cat("A second person approved the refund of ", FormatMoney(state.total()), "."))
@@ -598,9 +617,9 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
   if (body.amount().minor_units() <= 0) {
     return InvalidField("return_refunded.amount", "MISSING_FIELD", "say what was paid, above 0");
   }
-  if (body.external_refund_id().size() > kMaxExternalId) {
+  if (body.external_refund_id().size() > names::kMaxExternalId) {
     return InvalidField("return_refunded.external_refund_id", "TOO_LONG",
-                        Cat("at most ", kMaxExternalId, " bytes"));
+                        Cat("at most ", names::kMaxExternalId, " bytes"));
   }
   const std::string& currency = opened->channel().channel.currency_code();
   if (body.amount().currency_code() != currency) {

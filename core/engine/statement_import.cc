@@ -159,16 +159,29 @@ absl::Status StatementImport::Take(bool final) {
   const absl::Time latest = engine_.Now() + absl::Hours(24 * 31);
   const std::string latest_on = calendar::DateText(calendar::LocalDay(latest, absl::UTCTimeZone()));
   for (StatementRow& row : reader_.TakeRows()) {
-    if (row.line.booked_on() > latest_on) {
+    const auto skip = [&](const char* column, const char* reason, std::string message) {
       v1::ImportProblem problem;
       problem.set_line(row.line_number);
-      problem.set_column("date");
-      problem.set_reason("IN_THE_FUTURE");
-      problem.set_message(Cat(row.line.booked_on(), " is more than a month ahead of the host"));
+      problem.set_column(column);
+      problem.set_reason(reason);
+      problem.set_message(std::move(message));
       problem.set_skipped(true);
       AddProblem(std::move(problem));
+    };
+    if (row.line.booked_on() > latest_on) {
+      skip("date", "IN_THE_FUTURE",
+           Cat(row.line.booked_on(), " is more than a month ahead of the host"));
       continue;
     }
+    // Before it is stored: what the sum cannot hold is not part of a statement.
+    int64_t& sum = sums_[row.line.amount().currency_code()];
+    int64_t with_it = 0;
+    if (__builtin_add_overflow(sum, row.line.amount().minor_units(), &with_it)) {
+      skip("amount", "AMOUNT_OVERFLOW",
+           "with it the rows of the statement add up to more than an amount can be");
+      continue;
+    }
+    sum = with_it;
     waiting_.push_back(std::move(row));
     if (waiting_.size() < kBatch) continue;
     if (absl::Status s = Store(std::exchange(waiting_, {})); !s.ok()) return s;
@@ -192,8 +205,6 @@ v1::BankLine StatementImport::LineOf(StatementRow row) {
   line.set_reference(Masked(line.reference()));
   line.set_description(Masked(line.description()));
   line.set_state(v1::BankLine::STATE_UNMATCHED);
-  int64_t& sum = sums_[line.amount().currency_code()];
-  sum = money::RoundHalfAway(absl::int128(sum) + line.amount().minor_units(), 1);
   return line;
 }
 

@@ -144,7 +144,9 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   plugins::PluginRegistry::Options plugin_options;
   plugin_options.directories = options.plugin_directories;
   plugin_options.files = options.plugin_files;
+  plugin_options.enable = options.enable_plugins;
   plugin_options.isolate = options.isolate;
+  plugin_options.in_process = options.in_process;
   plugin_options.runner = options.plugin_runner;
   plugin_options.config = options.plugin_config;
   plugin_options.data_directory = options.data_directory / "plugins";
@@ -163,7 +165,7 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
                                                                      : spdlog::level::debug;
         spdlog::log(severity, "plugin={} {}", plugin, text);
       });
-  parts->plugins->LoadAll();
+  if (absl::Status s = parts->plugins->LoadAll(); !s.ok()) return s;
 
   store::sqlite::Options store_options;
   store_options.path = options.data_directory / "aftersales.db";

@@ -32,11 +32,16 @@ struct HostOptions {
   std::filesystem::path data_directory;
   // Loopback only, until there are TLS and authentication. Port 0 takes a free one.
   std::string listen = "127.0.0.1:50151";
-  // Folders whose plugins are all loaded, and single plugins.
+  // Folders in which plugins are found, of which those are used that `enable_plugins` names or a
+  // person has enabled; and single plugins, which are used. Names are those of files without their
+  // extension, or `all`.
   std::vector<std::filesystem::path> plugin_directories;
   std::vector<std::filesystem::path> plugin_files;
-  // Which of them run in a process of their own: names of files without their extension, or `all`.
+  std::set<std::string> enable_plugins;
+  // Which run in a process of their own, and which in this one; the first goes before the second.
+  // What neither names runs in its own.
   std::set<std::string> isolate;
+  std::set<std::string> in_process;
   // The program that runs them, which is this one.
   std::filesystem::path plugin_runner = "/proc/self/exe";
   // Settings by plugin id; one of the form `@/path` is read from that file.

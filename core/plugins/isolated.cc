@@ -87,13 +87,19 @@ IsolatedTransport::IsolatedTransport(Options options, NowFn now, LogFn log)
       name_(options_.name) {}
 
 IsolatedTransport::~IsolatedTransport() {
+  Stop();
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void IsolatedTransport::Stop() {
   {
     absl::MutexLock lock(&mu_);
     stopping_ = true;
+    if (problem_.empty()) problem_ = "it was ended";
   }
   Wake();
+  absl::MutexLock lock(&join_mu_);
   if (supervisor_.joinable()) supervisor_.join();
-  if (wake_fd_ >= 0) close(wake_fd_);
 }
 
 void IsolatedTransport::Wake() { eventfd_write(wake_fd_, 1); }
@@ -203,7 +209,7 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
   {
     absl::MutexLock lock(&mu_);
     child_options.socket =
-        absl::StrCat(options_.socket_directory, "/", options_.name, ".", starts_);
+        absl::StrCat(options_.socket_directory, "/", options_.socket_name, ".", starts_);
     configuration = configuration_;
     configured = configured_;
   }
@@ -382,10 +388,12 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
                      "; see `aftersales plugins list`"));
   }
   const absl::Status status = CallOn(*up, path, context, request, response);
-  if (status.code() == absl::StatusCode::kUnavailable &&
-      up->channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
-    // Its end is seen here before its supervisor does.
-    GiveUp(up, "lost its connection");
+  if (status.code() == absl::StatusCode::kUnavailable) {
+    // It may be its answer, and may be its end, which is seen here before its supervisor does; so
+    // it is no sign of life.
+    if (up->channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
+      GiveUp(up, "lost its connection");
+    }
     return status;
   }
   CheckHang(up, status.code() == absl::StatusCode::kDeadlineExceeded &&

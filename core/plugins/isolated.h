@@ -32,6 +32,7 @@ class IsolatedTransport : public Transport {
   struct Options {
     std::vector<std::string> command;  // program and arguments
     std::string socket_directory;      // of this process alone
+    std::string socket_name;           // unique in there
     std::string host_version;          // for messages
     std::string name;                  // for log lines until the plugin tells its id
     absl::Duration start_timeout = absl::Seconds(10);
@@ -59,6 +60,7 @@ class IsolatedTransport : public Transport {
   int Resolve(std::string_view path) override;
   absl::Status Call(int method, const CallContext& context, std::string_view request,
                     CallBuffer* response) override;
+  void Stop() override;
   std::optional<ProcessInfo> Process() const override;
 
  private:
@@ -103,6 +105,7 @@ class IsolatedTransport : public Transport {
   int overruns_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t starts_ ABSL_GUARDED_BY(mu_) = 0;
 
+  absl::Mutex join_mu_;
   std::thread supervisor_;  // last: it uses all of the above
 };
 

@@ -1,6 +1,7 @@
 #include "core/plugins/plugin_file.h"
 
 #include <elf.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,9 +11,11 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -131,6 +134,30 @@ absl::StatusOr<struct stat> Stat(const std::filesystem::path& path) {
   return info;
 }
 
+std::string Sha256(std::string_view bytes) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
+}
+
+// What the manifest beside a plugin says of its checksum. Empty when there is none.
+absl::StatusOr<std::string> ManifestSha256(const std::filesystem::path& plugin) {
+  std::filesystem::path file = plugin;
+  file.replace_extension(".plugin.json");
+  std::ifstream in(file);
+  if (!in) return std::string();
+  const auto manifest = nlohmann::json::parse(in, nullptr, /*allow_exceptions=*/false);
+  const auto found = manifest.is_object() ? manifest.find("sha256") : manifest.end();
+  if (!manifest.is_object() || found == manifest.end() || !found->is_string() ||
+      found->get<std::string>().size() != 2 * SHA256_DIGEST_LENGTH) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "has a manifest, ", file.string(),
+        ", that cannot be read; it is JSON with `sha256`, as aftersales_add_plugin writes it"));
+  }
+  return found->get<std::string>();
+}
+
 }  // namespace
 
 absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
@@ -171,7 +198,20 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
   return object;
 }
 
-absl::Status CheckPluginFile(const std::filesystem::path& path) {
+absl::Status CheckSha256(std::string_view sha256, std::string_view wanted,
+                         std::string_view source) {
+  if (wanted.empty() || absl::EqualsIgnoreCase(absl::string_view(wanted.data(), wanted.size()),
+                                               absl::string_view(sha256.data(), sha256.size()))) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("has the SHA-256 ", std::string(sha256), ", but ", std::string(source), " says ",
+                   std::string(wanted.substr(0, 64)),
+                   "; it is another file than the one that was meant, so get it again, or correct "
+                   "what says so"));
+}
+
+absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path) {
   const absl::StatusOr<struct stat> info = Stat(path);
   if (!info.ok()) return info.status();
   if (!S_ISREG(info->st_mode)) {
@@ -230,7 +270,13 @@ absl::Status CheckPluginFile(const std::filesystem::path& path) {
         "), which could be mixed up with the host's; build it with aftersales_add_plugin, which ",
         "hides them"));
   }
-  return absl::OkStatus();
+  const std::string sha256 = Sha256(bytes);
+  const auto manifest = ManifestSha256(path);
+  if (!manifest.ok()) return manifest.status();
+  if (absl::Status status = CheckSha256(sha256, *manifest, "its manifest"); !status.ok()) {
+    return status;
+  }
+  return sha256;
 }
 
 }  // namespace aftersales::plugins

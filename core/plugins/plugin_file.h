@@ -35,7 +35,12 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes);
 // Whether a file may be loaded as a plugin. FAILED_PRECONDITION says in one text what is wrong and
 // what to do. Asked are: the file and its folder are owned by root or by the user of this process,
 // and cannot be changed by others; it is a shared object for this machine; it exports the entry and
-// nothing else; it does not bring full protobuf, gRPC or spdlog.
-absl::Status CheckPluginFile(const std::filesystem::path& path);
+// nothing else; it does not bring full protobuf, gRPC or spdlog; it has the checksum that its
+// manifest, `<name>.plugin.json` beside it, says, if there is one. Answers the SHA-256 of its
+// bytes, in hexadecimal.
+absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path);
+
+// Whether `sha256` is that of a file: any is when none is `wanted`. FAILED_PRECONDITION.
+absl::Status CheckSha256(std::string_view sha256, std::string_view wanted, std::string_view source);
 
 }  // namespace aftersales::plugins

@@ -44,7 +44,9 @@ class PluginFileTest : public ::testing::Test {
     fs::permissions(path, fs::perms::owner_all);
     return path;
   }
-  std::string Problem(const fs::path& path) { return std::string(CheckPluginFile(path).message()); }
+  std::string Problem(const fs::path& path) {
+    return std::string(CheckPluginFile(path).status().message());
+  }
 
   fs::path folder_;
 };

@@ -37,6 +37,12 @@ bool IsOutage(absl::StatusCode code) {
   }
 }
 
+// Failures that say that the remote side, or the way to it, is down.
+bool IsDown(absl::StatusCode code) {
+  return code == absl::StatusCode::kDeadlineExceeded || code == absl::StatusCode::kUnavailable ||
+         code == absl::StatusCode::kUnauthenticated;
+}
+
 // `left` from now on; the end of time when that is beyond what the steady clock counts.
 SteadyClock::time_point SteadyDeadline(absl::Duration left) {
   const auto now = SteadyClock::now();
@@ -74,91 +80,195 @@ std::vector<std::string> ContractMethods(v1::Plugin::Kind kind) {
   return paths;
 }
 
-PluginHandle::PluginHandle(std::unique_ptr<Transport> transport,
-                           plugin::v1::DescribeResponse description, std::string path, NowFn now,
-                           Redactor redactor)
-    : description_(std::move(description)),
-      path_(std::move(path)),
-      now_(std::move(now)),
-      redactor_(std::move(redactor)),
-      load_time_(now_()),
-      transport_(std::move(transport)),
-      free_places_(std::max(1, description_.max_concurrency())) {
-  for (const std::string& contract_path : ContractMethods(description_.kind())) {
+struct PluginHandle::Behind {
+  LoadedPlugin plugin;
+  absl::Time load_time;
+  std::vector<Method> methods;  // Those of the kind, then CheckHealth; set once.
+
+  // The bulkhead.
+  absl::Mutex mu;
+  int free_places ABSL_GUARDED_BY(mu) = 0;
+  int running ABSL_GUARDED_BY(mu) = 0;
+  int waiting ABSL_GUARDED_BY(mu) = 0;
+  bool closed ABSL_GUARDED_BY(mu) = false;  // calls go to another one
+
+  const Method* Find(std::string_view name) const {
+    const auto found = std::find_if(methods.begin(), methods.end(),
+                                    [name](const Method& method) { return method.name == name; });
+    return found == methods.end() ? nullptr : &*found;
+  }
+  const Method* FindOfKind(std::string_view short_name) const {
+    for (const Method& method : methods) {
+      const std::string_view name = method.name;
+      if (name != kCheckHealth && name.substr(name.find('/') + 1) == short_name) return &method;
+    }
+    return nullptr;
+  }
+};
+
+std::shared_ptr<PluginHandle::Behind> PluginHandle::Made(LoadedPlugin plugin, absl::Time now) {
+  auto behind = std::make_shared<Behind>();
+  behind->load_time = now;
+  const auto resolve = [&](const std::string& path) {
+    return plugin.transport == nullptr ? -1 : plugin.transport->Resolve(path);
+  };
+  for (const std::string& contract_path : ContractMethods(plugin.description.kind())) {
     Method method{std::string(absl::StripPrefix(contract_path, kPathPrefix)),
-                  transport_->Resolve(contract_path), v1::Plugin::CAPABILITY_UNSUPPORTED, false};
+                  resolve(contract_path), v1::Plugin::CAPABILITY_UNSUPPORTED, false};
     const std::string short_name = method.name.substr(method.name.find('/') + 1);
-    for (const auto& described : description_.methods()) {
+    for (const auto& described : plugin.description.methods()) {
       if (described.method() != short_name) continue;
       if (described.capability() != v1::Plugin::CAPABILITY_UNSPECIFIED) {
         method.capability = described.capability();
       }
       method.idempotent = described.idempotent();
     }
-    methods_.push_back(std::move(method));
+    behind->methods.push_back(std::move(method));
   }
-  methods_.push_back({kCheckHealth, transport_->Resolve(absl::StrCat(kPathPrefix, kCheckHealth)),
-                      v1::Plugin::CAPABILITY_SUPPORTED, true});
+  behind->methods.push_back({kCheckHealth, resolve(absl::StrCat(kPathPrefix, kCheckHealth)),
+                             v1::Plugin::CAPABILITY_SUPPORTED, true});
+  {
+    absl::MutexLock lock(&behind->mu);
+    behind->free_places = std::max(1, plugin.description.max_concurrency());
+  }
+  behind->plugin = std::move(plugin);
+  return behind;
 }
 
-const PluginHandle::Method* PluginHandle::FindMethod(std::string_view name) const {
-  for (const Method& method : methods_) {
-    if (method.name == name) return &method;
-  }
-  return nullptr;
+PluginHandle::PluginHandle(LoadedPlugin plugin, NowFn now)
+    : id_(plugin.description.plugin_id()),
+      kind_(plugin.description.kind()),
+      now_(std::move(now)),
+      enabled_(plugin.transport != nullptr) {
+  absl::MutexLock lock(&behind_mu_);
+  behind_ = Made(std::move(plugin), now_());
 }
 
-const PluginHandle::Method* PluginHandle::FindKindMethod(std::string_view short_name) const {
-  for (const Method& method : methods_) {
-    const std::string_view name = method.name;
-    if (name != kCheckHealth && name.substr(name.find('/') + 1) == short_name) return &method;
-  }
-  return nullptr;
+PluginHandle::~PluginHandle() = default;
+
+std::shared_ptr<PluginHandle::Behind> PluginHandle::Current() const {
+  absl::ReaderMutexLock lock(&behind_mu_);
+  return behind_;
+}
+
+plugin::v1::DescribeResponse PluginHandle::description() const {
+  return Current()->plugin.description;
+}
+
+std::string PluginHandle::path() const { return Current()->plugin.path; }
+
+bool PluginHandle::enabled() const {
+  absl::ReaderMutexLock lock(&behind_mu_);
+  return enabled_;
+}
+
+bool PluginHandle::isolated() const {
+  const std::shared_ptr<Behind> behind = Current();
+  return behind->plugin.transport != nullptr && behind->plugin.transport->Process().has_value();
 }
 
 v1::Plugin::Capability PluginHandle::CapabilityOf(std::string_view method) const {
-  const Method* found = FindKindMethod(method);
+  const std::shared_ptr<Behind> behind = Current();
+  const Method* found = behind->FindOfKind(method);
   return found == nullptr ? v1::Plugin::CAPABILITY_UNSUPPORTED : found->capability;
 }
 
 bool PluginHandle::IdempotentAt(std::string_view method) const {
-  const Method* found = FindKindMethod(method);
+  const std::shared_ptr<Behind> behind = Current();
+  const Method* found = behind->FindOfKind(method);
   return found != nullptr && found->idempotent;
 }
 
-absl::Status PluginHandle::Enter(absl::Duration wait) {
-  absl::MutexLock lock(&places_mu_);
-  if (free_places_ > 0) {
-    --free_places_;
-    return absl::OkStatus();
+void PluginHandle::Replace(LoadedPlugin plugin, absl::Duration drain) {
+  std::shared_ptr<Behind> next = Made(std::move(plugin), now_());
+  {
+    absl::MutexLock lock(&behind_mu_);
+    behind_.swap(next);
+    enabled_ = true;
   }
-  if (waiting_ >= kWaitingMax) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "plugin ", id(), ": ", kWaitingMax, " calls wait for it already; try again later"));
+  circuit_.Reset();
+  failures_in_a_row_.store(0);
+  {
+    absl::MutexLock lock(&problem_mu_);
+    health_problem_.clear();
   }
-  ++waiting_;
-  const bool entered =
-      places_mu_.AwaitWithTimeout(absl::Condition(
-                                      +[](int* free) { return *free > 0; }, &free_places_),
-                                  wait);
-  --waiting_;
-  if (!entered) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("plugin ", id(), ": no place came free before the deadline (it takes ",
-                     std::max(1, description_.max_concurrency()), " calls at once)"));
-  }
-  --free_places_;
-  return absl::OkStatus();
+  Drain(*next, drain);
 }
 
-void PluginHandle::Leave() {
-  absl::MutexLock lock(&places_mu_);
-  ++free_places_;
+void PluginHandle::Disable(absl::Duration drain) {
+  std::shared_ptr<Behind> behind;
+  {
+    absl::MutexLock lock(&behind_mu_);
+    if (!enabled_) return;
+    enabled_ = false;
+    draining_ = true;
+    behind = behind_;
+  }
+  Drain(*behind, drain);
+  absl::MutexLock lock(&behind_mu_);
+  draining_ = false;
 }
 
-absl::Status PluginHandle::Named(const absl::Status& status) const {
-  absl::Status named(status.code(), absl::StrCat("plugin ", id(), ": ",
-                                                 redactor_.Apply(std::string(status.message()))));
+bool PluginHandle::Enable() {
+  absl::MutexLock lock(&behind_mu_);
+  if (enabled_) return true;
+  Transport* transport = behind_->plugin.transport.get();
+  // The code of one in this process stays, whatever is said.
+  if (transport == nullptr || transport->Process().has_value()) return false;
+  absl::MutexLock open(&behind_->mu);
+  behind_->closed = false;
+  enabled_ = true;
+  return true;
+}
+
+void PluginHandle::Drain(Behind& behind, absl::Duration drain) {
+  {
+    absl::MutexLock lock(&behind.mu);
+    behind.closed = true;
+    behind.mu.AwaitWithTimeout(absl::Condition(
+                                   +[](Behind* b) ABSL_EXCLUSIVE_LOCKS_REQUIRED(b->mu) {
+                                     return b->running == 0 && b->waiting == 0;
+                                   },
+                                   &behind),
+                               drain);
+  }
+  if (behind.plugin.transport != nullptr) behind.plugin.transport->Stop();
+}
+
+absl::StatusOr<PluginHandle::Entered> PluginHandle::Enter(Behind& behind,
+                                                          absl::Duration wait) const {
+  absl::MutexLock lock(&behind.mu);
+  if (behind.closed) return Entered::kReplaced;
+  if (behind.free_places == 0) {
+    if (behind.waiting >= kWaitingMax) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "plugin ", id_, ": ", kWaitingMax, " calls wait for it already; try again later"));
+    }
+    ++behind.waiting;
+    const bool entered =
+        behind.mu.AwaitWithTimeout(absl::Condition(
+                                       +[](Behind* b) ABSL_EXCLUSIVE_LOCKS_REQUIRED(b->mu) {
+                                         return b->closed || b->free_places > 0;
+                                       },
+                                       &behind),
+                                   wait);
+    --behind.waiting;
+    if (behind.closed) return Entered::kReplaced;
+    if (!entered) {
+      return absl::DeadlineExceededError(absl::StrCat(
+          "plugin ", id_, ": no place came free before the deadline (it takes ",
+          std::max(1, behind.plugin.description.max_concurrency()), " calls at once)"));
+    }
+  }
+  --behind.free_places;
+  ++behind.running;
+  return Entered::kYes;
+}
+
+absl::Status PluginHandle::Named(const Behind& behind, const absl::Status& status) const {
+  absl::Status named(status.code(),
+                     absl::StrCat("plugin ", id_, ": ",
+                                  behind.plugin.redactor.Apply(std::string(status.message()))));
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
     named.SetPayload(type_url, payload);
   });
@@ -184,11 +294,15 @@ absl::Status PluginHandle::Call(std::string_view method,
                                 google::protobuf::MessageLite* response,
                                 const CallOptions& options) {
   response->Clear();
-  const Method* target = FindMethod(method);
-  if (target == nullptr || target->index < 0 ||
-      target->capability == v1::Plugin::CAPABILITY_UNSUPPORTED) {
-    return absl::UnimplementedError(absl::StrCat("plugin ", id(), " ", description_.version(),
+  std::shared_ptr<Behind> behind = Current();
+  const Method* target = behind->Find(method);
+  const auto unsupported = [&] {
+    return absl::UnimplementedError(absl::StrCat("plugin ", id_, " ",
+                                                 behind->plugin.description.version(),
                                                  " does not support ", std::string(method)));
+  };
+  if (target == nullptr || target->capability == v1::Plugin::CAPABILITY_UNSUPPORTED) {
+    return unsupported();
   }
   CallBuffer request_bytes;
   const size_t request_size = request.ByteSizeLong();
@@ -201,22 +315,57 @@ absl::Status PluginHandle::Call(std::string_view method,
   request.SerializeWithCachedSizesToArray(out);
 
   // The host's clock may be moved or pinned; what is left is what counts, in real time.
+  const auto began = SteadyClock::now();
   CallContext context{options.idempotency_key, options.seller, options.attempt};
-  absl::Duration left = absl::InfiniteDuration();
   if (options.deadline != absl::InfiniteFuture()) {
-    left = options.deadline - now_();
+    const absl::Duration left = options.deadline - now_();
     if (left <= absl::ZeroDuration()) {
       return absl::DeadlineExceededError(absl::StrCat(
-          "plugin ", id(), ": the deadline of ", std::string(method), " was over before the call"));
+          "plugin ", id_, ": the deadline of ", std::string(method), " was over before the call"));
     }
     context.deadline = SteadyDeadline(left);
   }
-  if (absl::Status entered = Enter(left); !entered.ok()) return entered;
+  while (true) {
+    if (!enabled()) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "plugin ", id_, " was not called: it is disabled; `aftersales plugins enable ", id_,
+          "` puts it in use again"));
+    }
+    const absl::Duration wait = context.deadline == SteadyClock::time_point::max()
+                                    ? absl::InfiniteDuration()
+                                    : absl::FromChrono(context.deadline - SteadyClock::now());
+    const auto entered = Enter(*behind, wait);
+    if (!entered.ok()) return entered.status();
+    if (*entered == Entered::kYes) break;
+    behind = Current();
+    target = behind->Find(method);
+    if (target == nullptr) return unsupported();
+  }
   absl::Status status;
   CallBuffer response_bytes;
   {
-    absl::Cleanup leave = [this] { Leave(); };
-    status = transport_->Call(target->index, context, request_bytes.bytes(), &response_bytes);
+    absl::Cleanup leave = [&behind] {
+      absl::MutexLock lock(&behind->mu);
+      ++behind->free_places;
+      --behind->running;
+    };
+    if (target->index < 0 || target->capability == v1::Plugin::CAPABILITY_UNSUPPORTED) {
+      return unsupported();
+    }
+    const bool counts = method != kCheckHealth;
+    if (counts && !circuit_.Allows(SteadyClock::now())) {
+      absl::MutexLock lock(&problem_mu_);
+      return absl::ResourceExhaustedError(
+          absl::StrCat("plugin ", id_,
+                       " was not called: its last calls failed, so it has a moment's "
+                       "rest; the last one said: ",
+                       last_failure_));
+    }
+    status = behind->plugin.transport->Call(target->index, context, request_bytes.bytes(),
+                                            &response_bytes);
+    const auto ended = SteadyClock::now();
+    if (counts) circuit_.Report(IsDown(status.code()), ended);
+    if (counts) times_.Add(absl::FromChrono(ended - began));
   }
   if (status.ok()) {
     const std::string_view bytes = response_bytes.bytes();
@@ -227,14 +376,14 @@ absl::Status PluginHandle::Call(std::string_view method,
           response->GetTypeName(), "; most often a text field that is not UTF-8"));
     }
   }
-  if (!status.ok()) status = Named(status);
+  if (!status.ok()) status = Named(*behind, status);
   Count(status);
   return status;
 }
 
 absl::Status PluginHandle::CheckHealth(absl::Time deadline) {
   // One that has nothing to check need not have the method.
-  if (FindMethod(kCheckHealth)->index < 0) return absl::OkStatus();
+  if (Current()->Find(kCheckHealth)->index < 0) return absl::OkStatus();
   plugin::v1::CheckHealthResponse response;
   CallOptions options;
   options.deadline = deadline;
@@ -242,7 +391,8 @@ absl::Status PluginHandle::CheckHealth(absl::Time deadline) {
   // A process of its own says so only when it is asked.
   if (status.code() == absl::StatusCode::kUnimplemented) return absl::OkStatus();
   if (status.ok() && !response.healthy()) {
-    status = Named(absl::UnavailableError(response.message().empty() ? "says that it is not healthy"
+    status = Named(*Current(),
+                   absl::UnavailableError(response.message().empty() ? "says that it is not healthy"
                                                                      : response.message()));
   }
   absl::MutexLock lock(&problem_mu_);
@@ -251,14 +401,24 @@ absl::Status PluginHandle::CheckHealth(absl::Time deadline) {
 }
 
 v1::Plugin PluginHandle::Snapshot() const {
+  std::shared_ptr<Behind> behind;
+  bool enabled, draining;
+  {
+    absl::ReaderMutexLock lock(&behind_mu_);
+    behind = behind_;
+    enabled = enabled_;
+    draining = draining_;
+  }
+  const plugin::v1::DescribeResponse& description = behind->plugin.description;
   v1::Plugin plugin;
-  plugin.set_name(absl::StrCat("plugins/", id()));
-  plugin.set_display_name(description_.display_name());
-  plugin.set_vendor(description_.vendor());
-  plugin.set_version(description_.version());
-  plugin.set_kind(description_.kind());
-  plugin.set_path(path_);
-  for (const Method& method : methods_) {
+  plugin.set_name(absl::StrCat("plugins/", id_));
+  plugin.set_display_name(description.display_name());
+  plugin.set_vendor(description.vendor());
+  plugin.set_version(description.version());
+  plugin.set_kind(description.kind());
+  plugin.set_path(behind->plugin.path);
+  plugin.set_sha256(behind->plugin.sha256);
+  for (const Method& method : behind->methods) {
     if (method.name == kCheckHealth) continue;
     auto* shown = plugin.add_methods();
     shown->set_method(method.name.substr(method.name.find('/') + 1));
@@ -266,26 +426,48 @@ v1::Plugin PluginHandle::Snapshot() const {
   }
   plugin.set_call_count(call_count_.load(std::memory_order_relaxed));
   plugin.set_error_count(error_count_.load(std::memory_order_relaxed));
-  plugin.mutable_load_time()->set_seconds(absl::ToUnixSeconds(load_time_));
+  const auto set = [](absl::Duration from, google::protobuf::Duration* to) {
+    to->set_seconds(absl::IDivDuration(from, absl::Seconds(1), &from));
+    to->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(from)));
+  };
+  if (const auto times = times_.Last()) {
+    set(times->p50, plugin.mutable_latency_p50());
+    set(times->p99, plugin.mutable_latency_p99());
+  }
+  plugin.mutable_load_time()->set_seconds(absl::ToUnixSeconds(behind->load_time));
+  if (!enabled) {
+    plugin.set_state(draining ? v1::Plugin::STATE_DRAINING : v1::Plugin::STATE_DISABLED);
+    plugin.set_problem(
+        absl::StrCat("it was disabled; what is to be done there waits until `aftersales "
+                     "plugins enable ",
+                     id_, "`"));
+    return plugin;
+  }
   plugin.set_state(v1::Plugin::STATE_HEALTHY);
-  const std::optional<ProcessInfo> process = transport_->Process();
+  const std::optional<ProcessInfo> process = behind->plugin.transport->Process();
   plugin.set_transport(process ? v1::Plugin::TRANSPORT_ISOLATED : v1::Plugin::TRANSPORT_IN_PROCESS);
+  const Redactor& redactor = behind->plugin.redactor;
   if (process) {
     plugin.set_pid(process->pid);
     plugin.set_restart_count(process->restarts);
     if (process->pid == 0) {
       plugin.set_state(process->quarantined ? v1::Plugin::STATE_QUARANTINED
                                             : v1::Plugin::STATE_RESTARTING);
-      plugin.set_problem(redactor_.Apply(process->problem));
+      plugin.set_problem(redactor.Apply(process->problem));
       return plugin;
     }
+  }
+  const auto open = circuit_.OpenFor(SteadyClock::now());
+  if (open) {
+    const absl::Time until = now_() + absl::FromChrono(*open);
+    plugin.mutable_circuit_open_until()->set_seconds(absl::ToUnixSeconds(until));
   }
   absl::MutexLock lock(&problem_mu_);
   const int failures = failures_in_a_row_.load();
   if (!health_problem_.empty()) {
     plugin.set_state(v1::Plugin::STATE_DEGRADED);
     plugin.set_problem(health_problem_);
-  } else if (failures >= kFailuresToDegrade) {
+  } else if (open || failures >= kFailuresToDegrade) {
     plugin.set_state(v1::Plugin::STATE_DEGRADED);
     plugin.set_problem(absl::StrCat("the last ", failures, " calls failed: ", last_failure_));
   }

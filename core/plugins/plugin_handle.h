@@ -10,16 +10,29 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "aftersales/plugin/v1/lifecycle.pb.h"
 #include "aftersales/v1/plugin.pb.h"
+#include "core/plugins/call_times.h"
+#include "core/plugins/circuit.h"
 #include "core/plugins/host_services.h"
 #include "core/plugins/transport.h"
 
 namespace aftersales::plugins {
 
-// Thread-safe. No call may be running when it is destroyed.
+// A plugin that was loaded, described and configured; or that was once, and is only known.
+struct LoadedPlugin {
+  std::shared_ptr<Transport> transport;  // null for one that is only known
+  plugin::v1::DescribeResponse description;
+  std::string path;
+  std::string sha256;  // of the file, in hexadecimal
+  Redactor redactor;
+};
+
+// Thread-safe, and there for as long as the registry, whatever is behind it: what runs the plugin
+// can be replaced and taken away while calls are made.
 class PluginHandle {
  public:
   // Options of one call.
@@ -35,16 +48,18 @@ class PluginHandle {
     std::string seller;
   };
 
-  // For the registry, and for tests that bring a transport of their own. `transport` is described
-  // and configured; `description` has been checked.
-  PluginHandle(std::unique_ptr<Transport> transport, plugin::v1::DescribeResponse description,
-               std::string path, NowFn now, Redactor redactor);
+  // For the registry, and for tests that bring a transport of their own. The description has been
+  // checked. Without a transport it is disabled.
+  PluginHandle(LoadedPlugin plugin, NowFn now);
+  ~PluginHandle();
   PluginHandle(const PluginHandle&) = delete;
   PluginHandle& operator=(const PluginHandle&) = delete;
 
-  const std::string& id() const { return description_.plugin_id(); }
-  v1::Plugin::Kind kind() const { return description_.kind(); }
-  const plugin::v1::DescribeResponse& description() const { return description_; }
+  const std::string& id() const { return id_; }
+  v1::Plugin::Kind kind() const { return kind_; }
+  // As it described itself last.
+  plugin::v1::DescribeResponse description() const;
+  std::string path() const;
 
   // What the plugin makes of a method of its kind, such as `IssueRefund`. UNSUPPORTED when its
   // description does not name it.
@@ -55,7 +70,8 @@ class PluginHandle {
   // Calls `method`, such as `CarrierPlugin/IssueLabel`, and waits for the answer.
   //
   // At most max_concurrency calls run at once; others wait for a place, until their deadline
-  // (DEADLINE_EXCEEDED; the plugin was not called). RESOURCE_EXHAUSTED when 1024 wait already.
+  // (DEADLINE_EXCEEDED; the plugin was not called). RESOURCE_EXHAUSTED, without a call: 1024 wait
+  // already, the plugin is disabled, or its last calls failed and it has a moment's rest.
   // UNIMPLEMENTED, without a call, for a method that is UNSUPPORTED or not of this plugin's kind.
   // INTERNAL when the answer cannot be read. Everything else is what the plugin answered, with its
   // id in front of the message. `response` is cleared first and set only when OK is returned.
@@ -70,6 +86,20 @@ class PluginHandle {
   // UNAUTHENTICATED), and while its last health check was bad.
   v1::Plugin Snapshot() const;
 
+  // Whether calls are made.
+  bool enabled() const;
+  // Whether it runs, or would, in a process of its own.
+  bool isolated() const;
+  // Gives calls to another one from now on, of the same id and kind, and ends the one before once
+  // its calls have, after `drain` at the latest. No call fails for the change.
+  void Replace(LoadedPlugin plugin, absl::Duration drain);
+  // Makes no calls any more, once those that run have ended, after `drain` at the latest. A process
+  // of its own ends then.
+  void Disable(absl::Duration drain);
+  // Makes calls again with what was there before. False where that has ended, so that another one
+  // has to be put in its place.
+  bool Enable();
+
  private:
   struct Method {
     std::string name;  // `CarrierPlugin/IssueLabel`
@@ -77,27 +107,29 @@ class PluginHandle {
     v1::Plugin::Capability capability;
     bool idempotent;
   };
+  // What runs the plugin.
+  struct Behind;
+  enum class Entered { kYes, kReplaced };
 
-  const Method* FindMethod(std::string_view name) const;
-  const Method* FindKindMethod(std::string_view short_name) const;
-  absl::Status Enter(absl::Duration wait);
-  void Leave();
-  absl::Status Named(const absl::Status& status) const;
+  std::shared_ptr<Behind> Current() const;
+  static std::shared_ptr<Behind> Made(LoadedPlugin plugin, absl::Time now);
+  // Waits for the calls of one that was replaced or disabled, then ends it.
+  static void Drain(Behind& behind, absl::Duration drain);
+  absl::StatusOr<Entered> Enter(Behind& behind, absl::Duration wait) const;
+  absl::Status Named(const Behind& behind, const absl::Status& status) const;
   void Count(const absl::Status& status);
 
-  const plugin::v1::DescribeResponse description_;
-  const std::string path_;
+  const std::string id_;
+  const v1::Plugin::Kind kind_;
   const NowFn now_;
-  const Redactor redactor_;
-  const absl::Time load_time_;
-  const std::unique_ptr<Transport> transport_;
-  std::vector<Method> methods_;  // Those of the kind, then CheckHealth; set once.
 
-  // The bulkhead.
-  absl::Mutex places_mu_;
-  int free_places_ ABSL_GUARDED_BY(places_mu_);
-  int waiting_ ABSL_GUARDED_BY(places_mu_) = 0;
+  mutable absl::Mutex behind_mu_;
+  std::shared_ptr<Behind> behind_ ABSL_GUARDED_BY(behind_mu_);
+  bool enabled_ ABSL_GUARDED_BY(behind_mu_) = true;
+  bool draining_ ABSL_GUARDED_BY(behind_mu_) = false;
 
+  CallTimes times_;
+  Circuit circuit_;
   std::atomic<int64_t> call_count_{0};
   std::atomic<int64_t> error_count_{0};
   std::atomic<int> failures_in_a_row_{0};

@@ -17,6 +17,8 @@
 #include "core/plugins/isolated.h"
 #include "core/plugins/local_services.h"
 #include "core/plugins/plugin_file.h"
+#include "core/status/refusal.h"
+#include "core/status/text.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -27,6 +29,10 @@ constexpr size_t kIdBytesMax = 40;
 // Of the sockets of plugins in processes of their own. No id begins with a point.
 constexpr char kRunDirectory[] = ".run";
 constexpr char kHostSocket[] = "host";  // those of children have a number behind a point
+constexpr char kSettingsFile[] = "plugins.json";
+constexpr char kNotInUse[] =
+    "was found, and nobody has said that it is to be used; `aftersales plugins enable` does, or "
+    "start the host with --enable NAME, the name of its file, or --plugin FILE";
 // Threads are what one call at a time costs the host; more than this is a mistake in the plugin.
 constexpr int kConcurrencyMax = 1024;
 
@@ -46,6 +52,31 @@ std::string IdOfFile(const fs::path& path) {
   }
   if (!IsPluginId(id)) id = absl::StrCat("plugin-", id).substr(0, kIdBytesMax);
   return id;
+}
+
+absl::Status Unusable(std::string_view why) {
+  return Refuse(absl::StatusCode::kFailedPrecondition, "PLUGIN_UNUSABLE", why);
+}
+
+// Whether a set of names of files, or `all`, has this one.
+bool Names(const std::set<std::string>& names, const fs::path& path) {
+  return names.contains("all") || names.contains(path.stem().string());
+}
+
+const KeptPlugin* KeptOf(const KeptSettings& kept, std::string_view id) {
+  const auto found = std::find_if(kept.plugins().begin(), kept.plugins().end(),
+                                  [&](const KeptPlugin& plugin) { return plugin.id() == id; });
+  return found == kept.plugins().end() ? nullptr : &*found;
+}
+
+const KeptPlugin* KeptAt(const KeptSettings& kept, const fs::path& path) {
+  const auto found =
+      std::find_if(kept.plugins().begin(), kept.plugins().end(), [&](const KeptPlugin& plugin) {
+        // Those of the options may be in another folder by now.
+        return plugin.pinned() ? plugin.path() == path.string()
+                               : fs::path(plugin.path()).filename() == path.filename();
+      });
+  return found == kept.plugins().end() ? nullptr : &*found;
 }
 
 absl::Status CheckDescription(const plugin::v1::DescribeResponse& d) {
@@ -127,18 +158,20 @@ PluginRegistry::PluginRegistry(Options options, NowFn now, LogFn log)
 
 PluginRegistry::~PluginRegistry() = default;
 
-void PluginRegistry::LoadAll() {
-  // What a host that was killed could not take away.
-  std::error_code ignored;
-  fs::remove_all(options_.data_directory / kRunDirectory, ignored);
-  std::vector<fs::path> paths;
-  std::set<fs::path> seen;
-  const auto add = [&](const fs::path& path) {
+std::vector<PluginRegistry::Found> PluginRegistry::FindFiles() const {
+  std::vector<Found> files;
+  const auto add = [&](const fs::path& path, bool in_use) {
     std::error_code error;
     fs::path real = fs::canonical(path, error);
     // One that is not there keeps its name and fails with it.
     if (error) real = fs::absolute(path, error);
-    if (seen.insert(real).second) paths.push_back(real);
+    const auto same = std::find_if(files.begin(), files.end(),
+                                   [&](const Found& other) { return other.path == real; });
+    if (same == files.end()) {
+      files.push_back({real, in_use});
+    } else {
+      same->in_use = same->in_use || in_use;
+    }
   };
   for (const fs::path& directory : options_.directories) {
     std::error_code error;
@@ -153,19 +186,65 @@ void PluginRegistry::LoadAll() {
           absl::StrCat("plugin folder ", directory.string(), " cannot be read: ", error.message()));
     }
     std::sort(found.begin(), found.end());
-    for (const fs::path& path : found) add(path);
+    for (const fs::path& path : found) add(path, Names(options_.enable, path));
   }
-  for (const fs::path& path : options_.files) add(path);
+  for (const fs::path& path : options_.files) add(path, true);
+  return files;
+}
 
+absl::Status PluginRegistry::LoadAll() {
+  absl::MutexLock changing(&changing_mu_);
+  // What a host that was killed could not take away.
+  std::error_code ignored;
+  fs::remove_all(options_.data_directory / kRunDirectory, ignored);
+  auto kept = ReadKeptSettings(options_.data_directory / kSettingsFile);
+  if (!kept.ok()) return kept.status();
+  kept_ = *std::move(kept);
+
+  std::vector<Found> files = FindFiles();
+  for (const KeptPlugin& plugin : kept_.plugins()) {
+    if (!plugin.pinned()) continue;
+    // Of one that was upgraded the new file stands for the old one.
+    std::erase_if(files, [&](const Found& found) {
+      return found.path == plugin.path() || found.path == plugin.replaces();
+    });
+    files.push_back({plugin.path(), true});
+  }
   // Failures are listed last, so that none takes the id of a plugin that loads after it.
   std::vector<std::pair<v1::Plugin, std::string>> failures;
-  for (const fs::path& path : paths) {
+  std::vector<fs::path> unused;
+  for (const Found& found : files) {
+    if (!found.in_use) {
+      unused.push_back(found.path);
+      continue;
+    }
+    const KeptPlugin* plugin = KeptAt(kept_, found.path);
+    if (plugin != nullptr && plugin->disabled() && plugin->has_description()) {
+      LoadedPlugin known;
+      known.description = plugin->description();
+      known.path = found.path;
+      AddLoaded(std::move(known));
+      continue;
+    }
+    v1::Plugin listed;
+    listed.set_path(found.path.string());
+    auto loaded =
+        Load(found.path, IsIsolated(found.path, plugin), plugin == nullptr ? "" : plugin->sha256(),
+             plugin == nullptr ? "" : plugin->id(), &listed);
+    if (loaded.ok()) {
+      AddLoaded(*std::move(loaded));
+    } else {
+      failures.emplace_back(std::move(listed), std::string(loaded.status().message()));
+    }
+  }
+  for (auto& [listed, problem] : failures) {
+    AddIdle(std::move(listed), v1::Plugin::STATE_FAILED, problem);
+  }
+  for (const fs::path& path : unused) {
     v1::Plugin listed;
     listed.set_path(path.string());
-    const absl::Status status = Load(path, &listed);
-    if (!status.ok()) failures.emplace_back(std::move(listed), std::string(status.message()));
+    AddIdle(std::move(listed), v1::Plugin::STATE_DISABLED, kNotInUse);
   }
-  for (auto& [listed, problem] : failures) AddFailed(std::move(listed), problem);
   for (const auto& [id, settings] : options_.config) {
     if (Find(id) == nullptr) {
       log_(LogLevel::kWarning, id,
@@ -173,29 +252,58 @@ void PluginRegistry::LoadAll() {
            "`aftersales plugins list`");
     }
   }
+  return absl::OkStatus();
 }
 
-absl::Status PluginRegistry::Load(const fs::path& path, v1::Plugin* listed) {
-  if (absl::Status status = CheckPluginFile(path); !status.ok()) return status;
-  auto opened = Open(path);
+bool PluginRegistry::IsIsolated(const fs::path& path, const KeptPlugin* kept) const {
+  if (kept != nullptr && kept->transport() != v1::Plugin::TRANSPORT_UNSPECIFIED) {
+    return kept->transport() == v1::Plugin::TRANSPORT_ISOLATED;
+  }
+  return Names(options_.isolate, path) || !Names(options_.in_process, path);
+}
+
+absl::StatusOr<LoadedPlugin> PluginRegistry::Load(const fs::path& path, bool isolated,
+                                                  std::string_view sha256, std::string_view wanted,
+                                                  v1::Plugin* listed) const {
+  auto checked = CheckPluginFile(path);
+  if (!checked.ok()) return checked.status();
+  if (absl::Status status = CheckSha256(*checked, sha256, "what was given for it"); !status.ok()) {
+    return status;
+  }
+  auto opened = Open(path, isolated);
   if (!opened.ok()) return opened.status();
-  std::unique_ptr<Transport> transport = *std::move(opened);
-  const auto described = transport->Describe();
+  LoadedPlugin plugin;
+  plugin.transport = *std::move(opened);
+  plugin.path = path.string();
+  plugin.sha256 = *std::move(checked);
+  auto described = plugin.transport->Describe();
   if (!described.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot describe itself: ", described.status().message()));
   }
-  const plugin::v1::DescribeResponse& description = *described;
+  plugin.description = *std::move(described);
+  const plugin::v1::DescribeResponse& description = plugin.description;
   if (absl::Status status = CheckDescription(description); !status.ok()) return status;
   const std::string& id = description.plugin_id();
   listed->set_display_name(description.display_name());
   listed->set_vendor(description.vendor());
   listed->set_version(description.version());
   listed->set_kind(description.kind());
-  if (const auto other = loaded_.find(id); other != loaded_.end()) {
-    return absl::AlreadyExistsError(absl::StrCat("has the id `", id, "`, which ",
-                                                 other->second->Snapshot().path(),
-                                                 " has already; remove one of the two files"));
+  const PluginHandle* other = Find(id);
+  if (wanted.empty() ? other != nullptr : id != wanted) {
+    return absl::FailedPreconditionError(
+        wanted.empty()
+            ? absl::StrCat("has the id `", id, "`, which ", other->path(),
+                           " has already; remove one of the two files, or upgrade that one with "
+                           "`aftersales plugins upgrade ",
+                           id, "`")
+            : absl::StrCat("is the plugin `", id, "` ", description.version(), ", not `",
+                           std::string(wanted), "`; name a file of that plugin"));
+  }
+  if (other != nullptr && other->kind() != description.kind()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("is of another kind than ", id, " ", other->description().version(), " at ",
+                     other->path(), "; a plugin cannot change its kind, so give it another id"));
   }
   listed->set_name(absl::StrCat("plugins/", id));
 
@@ -204,61 +312,66 @@ absl::Status PluginRegistry::Load(const fs::path& path, v1::Plugin* listed) {
   const Settings& given = configured == options_.config.end() ? kNone : configured->second;
   std::vector<std::string> problems;
   const Settings settings = ResolveSettings(description, given, &problems);
-  const Redactor redactor = SecretsOf(description, settings);
-  transport->SetIdentity(id, redactor);
+  plugin.redactor = SecretsOf(description, settings);
+  plugin.transport->SetIdentity(id, plugin.redactor);
   // With settings that are not even of their type the plugin could only guess.
   if (problems.empty()) {
-    if (absl::Status status = AskThePlugin(*transport, settings, &problems); !status.ok()) {
-      return absl::Status(status.code(), redactor.Apply(std::string(status.message())));
+    if (absl::Status status = AskThePlugin(*plugin.transport, settings, &problems); !status.ok()) {
+      return absl::Status(status.code(), plugin.redactor.Apply(std::string(status.message())));
     }
   }
   if (!problems.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(redactor.Apply(absl::StrJoin(problems, "; ")),
-                                                   "; correct the configuration of ", id));
+    return absl::InvalidArgumentError(
+        absl::StrCat(plugin.redactor.Apply(absl::StrJoin(problems, "; ")),
+                     "; correct the configuration of ", id));
   }
   const auto directory = MakeDataDirectory(id);
   if (!directory.ok()) return directory.status();
-  transport->SetServices(std::make_shared<LocalServices>(LocalServices::Options{
-      description, given, redactor, *directory, http_, options_.http_limits}));
+  plugin.transport->SetServices(std::make_shared<LocalServices>(LocalServices::Options{
+      description, given, plugin.redactor, *directory, http_, options_.http_limits}));
   plugin::v1::ConfigureRequest request;
   request.set_data_directory(*directory);
   for (const auto& [key, value] : settings) (*request.mutable_config())[key] = value;
-  if (absl::Status status = transport->Configure(request); !status.ok()) {
-    return absl::Status(status.code(), absl::StrCat("cannot be set up: ",
-                                                    redactor.Apply(std::string(status.message())),
-                                                    "; correct the configuration of ", id));
+  if (absl::Status status = plugin.transport->Configure(request); !status.ok()) {
+    return absl::Status(
+        status.code(),
+        absl::StrCat("cannot be set up: ", plugin.redactor.Apply(std::string(status.message())),
+                     "; correct the configuration of ", id));
   }
-  for (const std::string& flaw : Flaws(description)) log_(LogLevel::kWarning, id, flaw);
-  auto handle = std::make_unique<PluginHandle>(std::move(transport), description, path.string(),
-                                               now_, redactor);
-  if (absl::Status health = handle->CheckHealth(now_() + absl::Seconds(1)); !health.ok()) {
-    log_(LogLevel::kWarning, id, std::string(health.message()));
+  for (const std::string& flaw : Flaws(description)) {
+    log_(LogLevel::kWarning, id, flaw);
   }
   log_(LogLevel::kInfo, id,
        absl::StrCat("loaded ", description.display_name(), " ", description.version(), " from ",
                     path.string()));
-  loaded_.emplace(id, std::move(handle));
-  return absl::OkStatus();
+  return plugin;
 }
 
-absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& path) {
-  if (!options_.isolate.contains("all") && !options_.isolate.contains(path.stem().string())) {
-    return InProcessTransport::Load(path, options_.host_version, now_, log_);
-  }
-  const auto sockets = MakeDataDirectory(kRunDirectory);
-  if (!sockets.ok()) return sockets.status();
+absl::StatusOr<ServicesServer*> PluginRegistry::Services(const std::string& run_directory) const {
+  absl::MutexLock lock(&services_mu_);
   if (services_ == nullptr) {
-    auto server = ServicesServer::Start(absl::StrCat(*sockets, "/", kHostSocket));
+    auto server = ServicesServer::Start(absl::StrCat(run_directory, "/", kHostSocket));
     if (!server.ok()) return server.status();
     services_ = *std::move(server);
   }
-  IsolatedTransport::Options isolated;
-  isolated.command = {options_.runner.string(), "plugin-runner", path.string()};
-  isolated.socket_directory = *sockets;
-  isolated.host_version = options_.host_version;
-  isolated.name = IdOfFile(path);
-  isolated.services = services_.get();
-  return IsolatedTransport::Start(std::move(isolated), now_, log_);
+  return services_.get();
+}
+
+absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& path,
+                                                                bool isolated) const {
+  if (!isolated) return InProcessTransport::Load(path, options_.host_version, now_, log_);
+  const auto sockets = MakeDataDirectory(kRunDirectory);
+  if (!sockets.ok()) return sockets.status();
+  const absl::StatusOr<ServicesServer*> services = Services(*sockets);
+  if (!services.ok()) return services.status();
+  IsolatedTransport::Options child;
+  child.command = {options_.runner.string(), "plugin-runner", path.string()};
+  child.socket_directory = *sockets;
+  child.socket_name = absl::StrCat(opened_.fetch_add(1));
+  child.host_version = options_.host_version;
+  child.name = IdOfFile(path);
+  child.services = *services;
+  return IsolatedTransport::Start(std::move(child), now_, log_);
 }
 
 absl::StatusOr<std::string> PluginRegistry::MakeDataDirectory(const std::string& id) const {
@@ -281,29 +394,47 @@ absl::StatusOr<std::string> PluginRegistry::MakeDataDirectory(const std::string&
   return directory.string();
 }
 
-void PluginRegistry::AddFailed(v1::Plugin plugin, std::string_view problem) {
+void PluginRegistry::AddLoaded(LoadedPlugin plugin) {
+  const std::string id = plugin.description.plugin_id();
+  auto handle = std::make_unique<PluginHandle>(std::move(plugin), now_);
+  if (handle->enabled()) {
+    if (absl::Status health = handle->CheckHealth(now_() + absl::Seconds(1)); !health.ok()) {
+      log_(LogLevel::kWarning, id, std::string(health.message()));
+    }
+  }
+  absl::MutexLock lock(&mu_);
+  loaded_.emplace(id, std::move(handle));
+}
+
+void PluginRegistry::AddIdle(v1::Plugin plugin, v1::Plugin::State state, std::string_view problem) {
   const std::string id = plugin.name().empty()
                              ? IdOfFile(plugin.path())
                              : plugin.name().substr(std::string_view("plugins/").size());
+  plugin.set_state(state);
+  plugin.set_problem(absl::StrCat("plugin file ", plugin.path(), ": ", std::string(problem)));
   // The list is keyed by id, and a file that is no plugin may be called like one that is.
   std::string free_id = id;
-  for (int i = 2; loaded_.contains(free_id) || failed_.contains(free_id); ++i) {
-    free_id = absl::StrCat(id, "-", i);
+  {
+    absl::MutexLock lock(&mu_);
+    for (int i = 2; loaded_.contains(free_id) || idle_.contains(free_id); ++i) {
+      free_id = absl::StrCat(id, "-", i);
+    }
+    plugin.set_name(absl::StrCat("plugins/", free_id));
+    idle_.emplace(free_id, plugin);
   }
-  plugin.set_name(absl::StrCat("plugins/", free_id));
-  plugin.set_state(v1::Plugin::STATE_FAILED);
-  plugin.set_problem(absl::StrCat("plugin file ", plugin.path(), ": ", std::string(problem)));
-  log_(LogLevel::kError, free_id, plugin.problem());
-  failed_.emplace(std::move(free_id), std::move(plugin));
+  log_(state == v1::Plugin::STATE_FAILED ? LogLevel::kError : LogLevel::kInfo, free_id,
+       plugin.problem());
 }
 
 PluginHandle* PluginRegistry::Find(std::string_view id) const {
+  absl::ReaderMutexLock lock(&mu_);
   const auto found = loaded_.find(id);
   return found == loaded_.end() ? nullptr : found->second.get();
 }
 
 std::vector<PluginHandle*> PluginRegistry::OfKind(v1::Plugin::Kind kind) const {
   std::vector<PluginHandle*> handles;
+  absl::ReaderMutexLock lock(&mu_);
   for (const auto& [id, handle] : loaded_) {
     if (handle->kind() == kind) handles.push_back(handle.get());
   }
@@ -312,17 +443,235 @@ std::vector<PluginHandle*> PluginRegistry::OfKind(v1::Plugin::Kind kind) const {
 
 std::vector<v1::Plugin> PluginRegistry::List() const {
   std::map<std::string_view, v1::Plugin> by_id;
-  for (const auto& [id, handle] : loaded_) by_id.emplace(id, handle->Snapshot());
-  for (const auto& [id, plugin] : failed_) by_id.emplace(id, plugin);
   std::vector<v1::Plugin> plugins;
+  absl::ReaderMutexLock lock(&mu_);
+  for (const auto& [id, handle] : loaded_) by_id.emplace(id, handle->Snapshot());
+  for (const auto& [id, plugin] : idle_) by_id.emplace(id, plugin);
   for (auto& [id, plugin] : by_id) plugins.push_back(std::move(plugin));
   return plugins;
 }
 
 std::optional<v1::Plugin> PluginRegistry::Get(std::string_view id) const {
   if (const PluginHandle* handle = Find(id)) return handle->Snapshot();
-  if (const auto found = failed_.find(id); found != failed_.end()) return found->second;
+  absl::ReaderMutexLock lock(&mu_);
+  if (const auto found = idle_.find(id); found != idle_.end()) return found->second;
   return std::nullopt;
+}
+
+absl::StatusOr<PluginHandle*> PluginRegistry::ToChange(const std::string& id) const {
+  if (PluginHandle* handle = Find(id)) return handle;
+  const auto idle = Get(id);
+  if (!idle) {
+    return Refuse(absl::StatusCode::kNotFound, "NOT_FOUND",
+                  Cat("there is no plugin `", id.substr(0, kIdBytesMax),
+                      "`; `aftersales plugins list` shows those that were found"));
+  }
+  return Unusable(Cat(idle->problem(), "; it is not loaded"));
+}
+
+absl::Status PluginRegistry::Keep(const std::string& id,
+                                  const std::function<void(KeptPlugin*)>& change) {
+  KeptSettings next = kept_;
+  KeptPlugin* plugin = nullptr;
+  for (KeptPlugin& one : *next.mutable_plugins()) {
+    if (one.id() == id) plugin = &one;
+  }
+  if (plugin == nullptr) {
+    plugin = next.add_plugins();
+    plugin->set_id(id);
+  }
+  if (const PluginHandle* handle = Find(id)) plugin->set_path(handle->path());
+  change(plugin);
+  std::error_code error;
+  fs::create_directories(options_.data_directory, error);
+  if (absl::Status status = WriteKeptSettings(options_.data_directory / kSettingsFile, next);
+      !status.ok()) {
+    return status;
+  }
+  kept_ = std::move(next);
+  return absl::OkStatus();
+}
+
+absl::Status PluginRegistry::Reload(PluginHandle& handle, const fs::path& path, bool isolated,
+                                    std::string_view sha256) {
+  v1::Plugin listed;
+  auto loaded = Load(path, isolated, sha256, handle.id(), &listed);
+  if (!loaded.ok()) {
+    const plugin::v1::DescribeResponse now = handle.description();
+    return Unusable(absl::StrCat("plugin file ", path.string(), listed.version().empty() ? "" : " ",
+                                 listed.version(), ": ", std::string(loaded.status().message()),
+                                 "; ", handle.id(), " ", now.version(), " at ", handle.path(),
+                                 handle.enabled() ? " goes on" : " stays as it is"));
+  }
+  handle.Replace(*std::move(loaded), options_.drain);
+  (void)handle.CheckHealth(now_() + absl::Seconds(1));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::string_view sha256) {
+  absl::MutexLock changing(&changing_mu_);
+  if (PluginHandle* handle = Find(id)) {
+    if (!handle->enabled()) {
+      const KeptPlugin* kept = KeptOf(kept_, id);
+      if (!handle->Enable()) {
+        if (absl::Status status =
+                Reload(*handle, handle->path(), IsIsolated(handle->path(), kept), sha256);
+            !status.ok()) {
+          return status;
+        }
+      }
+      if (absl::Status status = Keep(id,
+                                     [&](KeptPlugin* plugin) {
+                                       plugin->set_disabled(false);
+                                       plugin->clear_description();
+                                       if (!sha256.empty()) plugin->set_sha256(std::string(sha256));
+                                     });
+          !status.ok()) {
+        return status;
+      }
+      log_(LogLevel::kInfo, id, "was enabled");
+    }
+    return handle->Snapshot();
+  }
+  // A file that was put there since the host was started is found now.
+  std::optional<v1::Plugin> idle = Get(id);
+  fs::path path = idle ? fs::path(idle->path()) : fs::path();
+  if (!idle) {
+    for (const Found& found : FindFiles()) {
+      if (IdOfFile(found.path) == id) path = found.path;
+    }
+  }
+  if (path.empty()) return ToChange(id).status();
+  v1::Plugin listed;
+  auto loaded = Load(path, IsIsolated(path, nullptr), sha256, "", &listed);
+  if (!loaded.ok()) {
+    return Unusable(
+        Cat("plugin file ", path.string(), ": ", std::string(loaded.status().message())));
+  }
+  const std::string real = loaded->description.plugin_id();
+  if (absl::Status status = Keep(real,
+                                 [&](KeptPlugin* plugin) {
+                                   plugin->set_path(path.string());
+                                   plugin->set_pinned(true);
+                                   plugin->set_disabled(false);
+                                   plugin->set_sha256(std::string(sha256));
+                                 });
+      !status.ok()) {
+    return status;
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    idle_.erase(id);
+  }
+  AddLoaded(*std::move(loaded));
+  log_(LogLevel::kInfo, real, "was enabled");
+  return Find(real)->Snapshot();
+}
+
+absl::StatusOr<v1::Plugin> PluginRegistry::Disable(const std::string& id) {
+  absl::MutexLock changing(&changing_mu_);
+  auto handle = ToChange(id);
+  if (!handle.ok()) return handle.status();
+  if (absl::Status status = Keep(id,
+                                 [&](KeptPlugin* plugin) {
+                                   plugin->set_disabled(true);
+                                   *plugin->mutable_description() = (*handle)->description();
+                                 });
+      !status.ok()) {
+    return status;
+  }
+  (*handle)->Disable(options_.drain);
+  log_(LogLevel::kInfo, id, "was disabled");
+  return (*handle)->Snapshot();
+}
+
+absl::StatusOr<v1::Plugin> PluginRegistry::Restart(const std::string& id) {
+  absl::MutexLock changing(&changing_mu_);
+  auto handle = ToChange(id);
+  if (!handle.ok()) return handle.status();
+  if (!(*handle)->enabled()) {
+    return Refuse(
+        absl::StatusCode::kFailedPrecondition, "PLUGIN_DISABLED",
+        Cat("plugin ", id, " is disabled; `aftersales plugins enable ", id, "` starts it"));
+  }
+  if (!(*handle)->isolated()) {
+    return Refuse(
+        absl::StatusCode::kFailedPrecondition, "NOT_ISOLATED",
+        Cat("plugin ", id,
+            " runs in the host, whose code stays until the host ends; restart the host, or "
+            "`aftersales plugins isolate ",
+            id, "` first"));
+  }
+  const KeptPlugin* kept = KeptOf(kept_, id);
+  if (absl::Status status =
+          Reload(**handle, (*handle)->path(), true, kept == nullptr ? "" : kept->sha256());
+      !status.ok()) {
+    return status;
+  }
+  log_(LogLevel::kInfo, id, "was started anew");
+  return (*handle)->Snapshot();
+}
+
+absl::StatusOr<v1::Plugin> PluginRegistry::Isolate(const std::string& id, bool in_process) {
+  absl::MutexLock changing(&changing_mu_);
+  auto handle = ToChange(id);
+  if (!handle.ok()) return handle.status();
+  const KeptPlugin* kept = KeptOf(kept_, id);
+  if (!in_process && (*handle)->enabled() && !(*handle)->isolated()) {
+    if (absl::Status status =
+            Reload(**handle, (*handle)->path(), true, kept == nullptr ? "" : kept->sha256());
+        !status.ok()) {
+      return status;
+    }
+    log_(LogLevel::kInfo, id, "was moved into a process of its own");
+  }
+  if (absl::Status status = Keep(id,
+                                 [&](KeptPlugin* plugin) {
+                                   plugin->set_transport(in_process
+                                                             ? v1::Plugin::TRANSPORT_IN_PROCESS
+                                                             : v1::Plugin::TRANSPORT_ISOLATED);
+                                 });
+      !status.ok()) {
+    return status;
+  }
+  return (*handle)->Snapshot();
+}
+
+absl::StatusOr<v1::Plugin> PluginRegistry::Upgrade(const std::string& id, const fs::path& path,
+                                                   std::string_view sha256) {
+  absl::MutexLock changing(&changing_mu_);
+  auto handle = ToChange(id);
+  if (!handle.ok()) return handle.status();
+  if (!path.is_absolute()) {
+    return InvalidField("path", "BAD_PATH",
+                        "give an absolute path; the host does not know where you are");
+  }
+  std::error_code error;
+  fs::path real = fs::canonical(path, error);
+  if (error) real = path;
+  const std::string before = (*handle)->path();
+  const std::string version = (*handle)->description().version();
+  if (absl::Status status = Reload(**handle, real, true, sha256); !status.ok()) return status;
+  if (absl::Status status = Keep(id,
+                                 [&](KeptPlugin* plugin) {
+                                   // The first one is what the options name.
+                                   if (plugin->replaces().empty() && before != real.string()) {
+                                     plugin->set_replaces(before);
+                                   }
+                                   plugin->set_path(real.string());
+                                   plugin->set_pinned(true);
+                                   plugin->set_transport(v1::Plugin::TRANSPORT_ISOLATED);
+                                   plugin->set_sha256(std::string(sha256));
+                                   plugin->set_disabled(false);
+                                   plugin->clear_description();
+                                 });
+      !status.ok()) {
+    return status;
+  }
+  log_(LogLevel::kInfo, id,
+       absl::StrCat("was upgraded from ", version, " at ", before, " to ",
+                    (*handle)->description().version(), " at ", real.string()));
+  return (*handle)->Snapshot();
 }
 
 }  // namespace aftersales::plugins

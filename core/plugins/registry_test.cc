@@ -42,7 +42,8 @@ class RegistryTest : public ::testing::TestWithParam<const char*> {
     options_.data_directory = folder_ / "data";
     options_.host_version = "9.8.7";
     options_.runner = fs::path(AFTERSALES_BIN_DIR) / "aftersales";
-    if (isolated()) options_.isolate = {"all"};
+    options_.enable = {"all"};
+    (isolated() ? options_.isolate : options_.in_process) = {"all"};
   }
   void TearDown() override {
     // Whatever a test does, no log line and no problem holds the secret.
@@ -66,7 +67,8 @@ class RegistryTest : public ::testing::TestWithParam<const char*> {
           std::lock_guard lock(log_mu_);
           log_ += std::string(plugin) + ": " + std::string(text) + "\n";
         });
-    registry_->LoadAll();
+    const absl::Status loaded = registry_->LoadAll();
+    EXPECT_TRUE(loaded.ok()) << loaded;
     return *registry_;
   }
   std::string Logged() {
@@ -436,7 +438,7 @@ TEST_P(RegistryTest, RegistriesAreIndependent) {
   auto other = std::make_unique<PluginRegistry>(
       others, [] { return absl::UnixEpoch(); },
       [&](LogLevel, std::string_view, std::string_view) { ++lines; });
-  other->LoadAll();
+  ASSERT_TRUE(other->LoadAll().ok());
   EXPECT_EQ(other->Get("good")->state(), v1::Plugin::STATE_HEALTHY);
   EXPECT_EQ(registry_->Get("good")->state(), v1::Plugin::STATE_DEGRADED);
   EXPECT_GT(lines, 0);

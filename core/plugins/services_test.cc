@@ -48,7 +48,7 @@ class ServicesTest : public ::testing::TestWithParam<const char*> {
     options_.host_version = "9.8.7";
     options_.runner = fs::path(AFTERSALES_BIN_DIR) / "aftersales";
     options_.files = {fs::path(TEST_PLUGIN_DIR) / "services_plugin.so"};
-    if (isolated()) options_.isolate = {"all"};
+    (isolated() ? options_.isolate : options_.in_process) = {"all"};
   }
   void TearDown() override {
     EXPECT_THAT(Logged(), Not(HasSubstr(kSecret)));
@@ -68,7 +68,7 @@ class ServicesTest : public ::testing::TestWithParam<const char*> {
           std::lock_guard lock(log_mu_);
           log_ += std::string(plugin) + ": " + std::string(text) + "\n";
         });
-    registry_->LoadAll();
+    EXPECT_EQ(registry_->LoadAll(), absl::OkStatus());
     return *registry_;
   }
   std::string Problem() {

@@ -91,6 +91,9 @@ class Transport {
   // failed; details are payloads of the status under their type URL.
   virtual absl::Status Call(int method, const CallContext& context, std::string_view request,
                             CallBuffer* response) = 0;
+  // Ends it, for good: calls that run may fail, others are not made. Nothing happens to one that
+  // runs in this process, whose code stays. By any thread, also at once with calls.
+  virtual void Stop() {}
   // Nothing for one that runs in this process. By any thread.
   virtual std::optional<ProcessInfo> Process() const { return std::nullopt; }
 };

@@ -37,6 +37,8 @@ absl::StatusOr<std::unique_ptr<host::Host>> StartHost(const fs::path& data_direc
   options.data_directory = data_directory;
   options.listen = "127.0.0.1:0";
   options.plugin_directories = {BENCH_PLUGIN_DIR};
+  options.enable_plugins = {"all"};
+  options.in_process = {"all"};
   options.plugin_files = {fs::path(BUNDLED_PLUGIN_DIR) / "amazon_reports.so"};
   if (now) options.clock = std::make_shared<ManualClock>(*now);
   return host::Host::Start(std::move(options));

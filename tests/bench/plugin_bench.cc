@@ -27,12 +27,13 @@ std::unique_ptr<plugins::PluginRegistry> Load(const Workspace& workspace,
                                               std::vector<fs::path> files) {
   plugins::PluginRegistry::Options options;
   options.files = std::move(files);
+  options.in_process = {"all"};
   options.data_directory = workspace.path();
   options.host_version = "0.1.0";
   auto registry = std::make_unique<plugins::PluginRegistry>(
       options, [] { return absl::Now(); },
       [](plugins::LogLevel, std::string_view, std::string_view) {});
-  registry->LoadAll();
+  if (!registry->LoadAll().ok()) std::abort();
   return registry;
 }
 

@@ -370,6 +370,38 @@ TEST_F(ExchangesTest, CheaperReplacementPaysTheRestBackOnce) {
   EXPECT_TRUE(WorkOn(exchange.name()).empty());
 }
 
+TEST_F(ExchangesTest, WhoNamedThePriceDecidesOnTheRestAndNotAloneInAdvance) {
+  Stock("BOOT", 9);
+  const auto shipped = [&](const v1::Return& state, X::Mode mode) {
+    const auto offered =
+        ApiAs("operator:olga").Call(&Exchanges::OfferExchange, OfferRequest(state, 1, mode));
+    const X reserved = Reserve(Accept(Value(offered)));
+    const auto sent = ApiAs("warehouse").Call(&Exchanges::ShipExchange, ShipRequest(reserved));
+    v1::GetRefundRequest get;
+    get.set_name(Value(sent).difference_refund());
+    return Value(api().Call(&Refunds::GetRefund, get));
+  };
+  // The goods are back: within her limit the rest is hers to give.
+  const v1::Refund after =
+      shipped(Receive(ApprovedReturn("113-9000061-0000061")), X::MODE_RETURN_FIRST);
+  EXPECT_NE(after.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  EXPECT_EQ(after.requested_by().id(), "olga");
+  // They are not.
+  const v1::Refund before = shipped(ApprovedReturn("113-9000062-0000062"), X::MODE_SHIP_FIRST);
+  EXPECT_EQ(before.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  EXPECT_EQ(EffectCount("IssueRefund", before.name()), 0);
+  v1::ApproveRefundRequest approve;
+  approve.set_name(before.name());
+  EXPECT_EQ(ApiAs("operator:olga").Call(&Refunds::ApproveRefund, approve).reason(), "FOUR_EYES");
+  ASSERT_TRUE(api().Call(&Refunds::ApproveRefund, approve).ok());
+  EXPECT_TRUE(Eventually([&] { return EffectCount("IssueRefund", before.name()) == 1; }));
+  // More than her limit is more than her limit, whoever ships.
+  const v1::Return dear =
+      Receive(Approve(Create(Put(OrderOf("us", "113-9000063-0000063", {{"SHOE", 1, 90000, 0}})),
+                             v1::RETURN_REASON_NO_LONGER_NEEDED)));
+  EXPECT_EQ(shipped(dear, X::MODE_RETURN_FIRST).status(), v1::Refund::STATUS_PENDING_APPROVAL);
+}
+
 TEST_F(ExchangesTest, RestThatCouldNotBePaidIsPaidByRetryOrByHandOnce) {
   SetMode("fake-market", "IssueRefund=FAIL");
   X first = Shipped(Receive(ApprovedReturn("113-9000003-0000003")), 4328, X::MODE_RETURN_FIRST);

@@ -55,9 +55,18 @@ HostProcess::HostProcess(const Options& options) {
   }
   const std::string program =
       options.clock.empty() ? AFTERSALES_PROGRAM : AFTERSALES_MOVED_HOST_PROGRAM;
-  std::vector<std::string> arguments = {
-      program,    "serve",        "--data-dir",   options.data.string(),
-      "--listen", options.listen, "--plugin-dir", options.plugins.string()};
+  std::vector<std::string> arguments = {program,
+                                        "serve",
+                                        "--data-dir",
+                                        options.data.string(),
+                                        "--listen",
+                                        options.listen,
+                                        "--plugin-dir",
+                                        options.plugins.string(),
+                                        "--enable",
+                                        "all",
+                                        options.isolated ? "--isolate" : "--in-process",
+                                        "all"};
   if (options.clock.empty()) {
     arguments.insert(arguments.end(), {"--log-level", "error"});
   } else {

@@ -25,6 +25,8 @@ class HostProcess {
     std::filesystem::path data;
     std::filesystem::path plugins;
     std::string listen = "127.0.0.1:0";
+    // Whether the plugins run in processes of their own.
+    bool isolated = false;
     // Dies before this write, the first being 1. 0: never.
     int kill_at_write = 0;
     // File of a MovedClock. Empty: the real program, with the system's clock.

@@ -204,5 +204,27 @@ TEST_F(LabelsTest, SecondPersonIsNotEvadedByABuyersLabel) {
   EXPECT_EQ(Cost(*issued), -500);
 }
 
+TEST_F(LabelsTest, WhatAnOwnLabelCostTheBuyerIsOnePersonsWord) {
+  const v1::Order order = Put(OrderOf("us", "113-8100080-0000080", {{"LAMP", 1, 2999, 247}}));
+  v1::Return state = Approve(Create(order, v1::RETURN_REASON_NO_LONGER_NEEDED));
+  v1::IssueReturnLabelRequest label;
+  label.set_name(state.name());
+  label.set_carrier("dhl");
+  label.set_tracking_number("00340434161094042557");
+  *label.mutable_cost() = MoneyOf(2000, "USD");
+  ASSERT_TRUE(ApiAs("operator:olga").Call(&Returns::IssueReturnLabel, label).ok());
+  v1::IssueRefundRequest issue;
+  issue.set_parent(kSeller);
+  issue.mutable_spec()->set_return_name(Receive(state).name());
+  const auto refund = ApiAs("operator:olga").Call(&Refunds::IssueRefund, issue);
+  ASSERT_TRUE(refund.ok()) << refund.status.error_message();
+  EXPECT_EQ(refund->total().minor_units(), 2999 + 247 - 2000);
+  EXPECT_EQ(refund->status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  v1::ApproveRefundRequest approve;
+  approve.set_name(refund->name());
+  EXPECT_EQ(ApiAs("operator:olga").Call(&Refunds::ApproveRefund, approve).reason(), "FOUR_EYES");
+  EXPECT_TRUE(ApiAs("operator:otto").Call(&Refunds::ApproveRefund, approve).ok());
+}
+
 }  // namespace
 }  // namespace aftersales::e2e

@@ -16,11 +16,15 @@ int main(int argc, char** argv) {
   std::string data;
   std::string listen;
   std::string plugins;
+  std::string enable, isolate, in_process;  // all, or not given
   std::string clock;
   CLI::App* serve = app.add_subcommand("serve");
   serve->add_option("--data-dir", data)->required();
   serve->add_option("--listen", listen)->required();
   serve->add_option("--plugin-dir", plugins)->required();
+  serve->add_option("--enable", enable);
+  serve->add_option("--isolate", isolate);
+  serve->add_option("--in-process", in_process);
   serve->add_option("--clock", clock)->required();
   CLI11_PARSE(app, argc, argv);
 
@@ -32,6 +36,10 @@ int main(int argc, char** argv) {
   options.data_directory = data;
   options.listen = listen;
   options.plugin_directories = {plugins};
+  options.enable_plugins = {enable};
+  options.isolate = {isolate};
+  options.in_process = {in_process};
+  options.plugin_runner = AFTERSALES_PROGRAM;
   options.clock = std::make_shared<e2e::MovedClock>(clock);
   auto host = host::Host::Start(std::move(options));
   if (!host.ok()) {

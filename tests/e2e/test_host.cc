@@ -122,7 +122,8 @@ void HostTest::StartHost() {
                                  "amazon_reports.so");
   options.plugin_runner = AFTERSALES_PROGRAM;
   // The whole suite runs a second time with every plugin in a process of its own.
-  if (std::getenv("AFTERSALES_TEST_ISOLATED") != nullptr) options.isolate = {"all"};
+  (std::getenv("AFTERSALES_TEST_ISOLATED") != nullptr ? options.isolate
+                                                      : options.in_process) = {"all"};
   options.clock = clock_;
   if (adjust_options_) adjust_options_(options);
   absl::StatusOr<std::unique_ptr<host::Host>> started = host::Host::Start(std::move(options));

@@ -617,6 +617,8 @@ absl::StatusOr<int> RunDemo(const Terminal& terminal, const DemoOptions& options
   if (!listen.ok()) return listen.status();
   host_options.listen = *std::move(listen);
   host_options.plugin_directories = {PluginDirectory()};
+  host_options.enable_plugins = BundledPlugins();
+  host_options.in_process = BundledPlugins();
   absl::Time now;
   std::string parse_error;
   if (!absl::ParseTime(absl::RFC3339_full, View(kNow), &now, &parse_error)) {

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "absl/strings/str_split.h"
+
 #ifndef AFTERSALES_DEMO_DIR
 #error "AFTERSALES_DEMO_DIR is the demo data of the source tree, set by the build"
 #endif
@@ -19,6 +21,8 @@ fs::path ExecutableDirectory() {
 fs::path PluginDirectory() {
   return (ExecutableDirectory() / "../lib/aftersales/plugins").lexically_normal();
 }
+
+std::set<std::string> BundledPlugins() { return absl::StrSplit(AFTERSALES_BUNDLED_PLUGINS, ','); }
 
 fs::path DemoFilesDirectory() {
   const fs::path installed =

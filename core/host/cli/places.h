@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
+#include <string>
 
 namespace aftersales::cli {
 
@@ -10,6 +12,9 @@ std::filesystem::path ExecutableDirectory();
 // Bundled plugins: ../lib/aftersales/plugins beside the executable, in the build tree as in an
 // installed prefix.
 std::filesystem::path PluginDirectory();
+// Names of the bundled plugins: those that were built with this program. They are used, and run in
+// the host, unless something else is said.
+std::set<std::string> BundledPlugins();
 // Sample report files: ../share/aftersales/demo beside the executable, else those of the source
 // tree that the program was built from.
 std::filesystem::path DemoFilesDirectory();

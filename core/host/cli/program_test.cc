@@ -328,6 +328,12 @@ TEST_F(ProgramTest, EveryCommandHasExamplesInItsHelp) {
                               "channels list",
                               "channels bind",
                               "plugins list",
+                              "plugins get",
+                              "plugins enable",
+                              "plugins disable",
+                              "plugins restart",
+                              "plugins isolate",
+                              "plugins upgrade",
                               "watch"}) {
     std::vector<std::string> arguments = absl::StrSplit(command, ' ');
     arguments.push_back("--help");

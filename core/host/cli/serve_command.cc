@@ -32,10 +32,15 @@ absl::StatusOr<int> RunServe(const Terminal& terminal, const ServeOptions& optio
   for (const std::string& directory : options.plugin_directories) {
     host_options.plugin_directories.emplace_back(directory);
   }
+  host_options.enable_plugins = {options.enable.begin(), options.enable.end()};
+  host_options.isolate = {options.isolate.begin(), options.isolate.end()};
+  host_options.in_process = {options.in_process.begin(), options.in_process.end()};
   if (host_options.plugin_directories.empty()) {
     host_options.plugin_directories.push_back(PluginDirectory());
+    host_options.enable_plugins.merge(BundledPlugins());
+    host_options.in_process.merge(BundledPlugins());
   }
-  host_options.isolate = {options.isolate.begin(), options.isolate.end()};
+  for (const std::string& file : options.plugins) host_options.plugin_files.emplace_back(file);
   absl::StatusOr<PluginConfig> plugin_config = ParsePluginConfig(options.plugin_config);
   if (!plugin_config.ok()) return plugin_config.status();
   host_options.plugin_config = *std::move(plugin_config);
@@ -81,11 +86,27 @@ A configuration file holds the same flags without dashes; the command line wins:
       ->option_text("DIR")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--plugin", options->plugins, "A plugin to use; may be repeated")
+      ->option_text("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--enable", options->enable,
+                   "A plugin of --plugin-dir to use, by the name of its file; may be repeated")
+      ->option_text("NAME|all (default the bundled ones)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       ->add_option("--isolate", options->isolate,
                    "A plugin that runs in a process of its own, by the name of its file; may be "
                    "repeated")
-      ->option_text("NAME|all")
+      ->option_text("NAME|all (default all but the bundled ones)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--in-process", options->in_process,
+                   "A plugin that runs in the host, whose crash is the host's; may be repeated")
+      ->option_text("NAME|all (default the bundled ones)")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command

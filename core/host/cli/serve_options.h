@@ -17,7 +17,10 @@ struct ServeOptions {
   std::filesystem::path data_directory;
   std::string listen = "127.0.0.1:50151";
   std::vector<std::string> plugin_directories;
+  std::vector<std::string> plugins;
+  std::vector<std::string> enable;
   std::vector<std::string> isolate;
+  std::vector<std::string> in_process;
   std::vector<std::string> plugin_config;
   std::string plugin_http;
   std::string log_level = "info";

@@ -10,6 +10,13 @@
 
 #include "aftersales/sdk/carrier.h"
 
+#ifndef ID
+#define ID "good"
+#endif
+#ifndef VERSION
+#define VERSION "1.2.3"
+#endif
+
 namespace {
 
 using aftersales::sdk::Call;
@@ -23,10 +30,10 @@ class GoodPlugin : public aftersales::sdk::CarrierPlugin {
  public:
   pb::DescribeResponse Describe() override {
     pb::DescribeResponse d;
-    d.set_plugin_id("good");
+    d.set_plugin_id(ID);
     d.set_display_name("Good");
     d.set_vendor("Aftersales");
-    d.set_version("1.2.3");
+    d.set_version(VERSION);
     d.set_max_concurrency(4);
     Declare(&d, "ValidateTrackingNumbers", v1::Plugin::CAPABILITY_SUPPORTED, false);
     Declare(&d, "IssueLabel", v1::Plugin::CAPABILITY_MANUAL, true);
