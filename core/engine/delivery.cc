@@ -12,6 +12,7 @@
 #include "core/engine/commands.h"
 #include "core/engine/engine.h"
 #include "core/engine/return_editor.h"
+#include "spdlog/spdlog.h"
 
 namespace aftersales::engine {
 namespace {
@@ -477,7 +478,14 @@ void Delivery::Deliver(const store::Effect& effect) {
             c.store.RemoveEffect(effect.seq);
             if (result.outcome() == EffectResult::OUTCOME_DONE) {
               *fact.mutable_refund_succeeded()->mutable_amount() = record->state().total();
-              fact.mutable_refund_succeeded()->set_external_refund_id(result.external_id());
+              v1::RefundSucceeded* paid = fact.mutable_refund_succeeded();
+              if (const auto other =
+                      OtherWithExternalId(c, record->state(), result.external_id())) {
+                paid->set_proof(Cat("The plugin answered with the id ", result.external_id(),
+                                    ", which ", *other, " has; look whether it was paid twice."));
+              } else {
+                paid->set_external_refund_id(result.external_id());
+              }
             } else if (result.outcome() == EffectResult::OUTCOME_MANUAL) {
               *fact.mutable_refund_awaits_person()->mutable_action() = result.manual_action();
               *fact.mutable_refund_awaits_person()->mutable_due_at() = calendar::ToProto(
@@ -577,7 +585,14 @@ void Delivery::Deliver(const store::Effect& effect) {
         editor->Save();
         return absl::OkStatus();
       },
-      [this, seq = effect.seq](const absl::Status&) { Release(seq); });
+      [this, seq = effect.seq, subject = effect.subject](const absl::Status& recorded) {
+        // It is taken up again when the host starts.
+        if (!recorded.ok()) {
+          spdlog::error("the outcome of an effect for {} cannot be recorded: {}", subject,
+                        std::string(recorded.message()));
+        }
+        Release(seq);
+      });
 }
 
 }  // namespace aftersales::engine
