@@ -35,7 +35,7 @@ struct CheckFlags {
 
 void ListTests(const Terminal& terminal) {
   for (const conformance::TestCase& test : conformance::AllTests()) {
-    terminal.out << Pad(test.id, 40) << test.description << "\n";
+    terminal.out << Pad(test.id, 44) << test.description << "\n";
   }
 }
 
@@ -57,7 +57,7 @@ void Print(const Terminal& terminal, const TestResult& result, bool only_failed,
   const Style style = state == State::kPassed   ? Style::kGood
                       : state == State::kFailed ? Style::kBad
                                                 : Style::kFaint;
-  terminal.out << terminal.Paint(Pad(word, 8), style) << Pad(result.id, 36) << result.description
+  terminal.out << terminal.Paint(Pad(word, 8), style) << Pad(result.id, 44) << result.description
                << "\n";
   if (state == State::kFailed) {
     Explain(terminal, "expected", result.outcome.expected);
