@@ -151,7 +151,8 @@ test does is done for real, so give it settings of a test account. Exit code 0 w
       ->add_option("--config", flags->config,
                    "A setting of the plugin; may be given again. What is required and not given "
                    "gets a value of its type")
-      ->option_text("KEY=VALUE");
+      ->option_text("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--seed", flags->seed, "Seed of all that is random, 0 to 2^64-1; default 1")
       ->option_text("N");
   command
