@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -6,10 +8,17 @@
 #include "core/conformance/test_child.h"
 #include "core/host/cli/command.h"
 #include "core/plugins/runner.h"
+#include "core/plugins/runner_command.h"
 
 int main(int argc, char** argv) {
   // Started by a host for a plugin: it is to be quick and small, and knows none of what follows.
   if (argc == 3 && std::string_view(argv[1]) == "plugin-runner") {
+    std::vector<std::string> command =
+        aftersales::plugins::RunnerCommand("/proc/self/exe", argv[2]);
+    if (command.size() == 2) {  // the small program
+      char* const arguments[] = {command[0].data(), command[1].data(), nullptr};
+      execv(arguments[0], arguments);
+    }
     const absl::Status status = aftersales::plugins::RunPlugin(argv[2]);
     if (status.ok()) return 0;
     std::fprintf(stderr, "<3>%s\n", std::string(status.message()).c_str());

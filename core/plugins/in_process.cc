@@ -54,6 +54,7 @@ absl::Status ToStatus(int32_t code, std::string_view details) {
     for (const auto& detail : written.details()) {
       status.SetPayload(detail.type_url(), absl::Cord(detail.value()));
     }
+    RemoveMarks(&status);
   }
   return status;
 }

@@ -37,6 +37,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
     for (const auto& detail : details.details()) {
       converted.SetPayload(detail.type_url(), absl::Cord(detail.value()));
     }
+    RemoveMarks(&converted);
   }
   return converted;
 }
@@ -384,9 +385,9 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
   std::string problem;
   const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
   if (up == nullptr) {
-    return absl::ResourceExhaustedError(
+    return NotMade(absl::ResourceExhaustedError(
         absl::StrCat("was not called: ", problem.empty() ? "it is being started" : problem,
-                     "; see `aftersales plugins list`"));
+                     "; see `aftersales plugins list`")));
   }
   const absl::Status status = CallOn(*up, path, context, request, response);
   if (status.code() == absl::StatusCode::kUnavailable) {
@@ -394,6 +395,7 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
     // it is no sign of life.
     if (up->channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
       GiveUp(up, "lost its connection");
+      return LostProcess(status);
     }
     return status;
   }

@@ -17,6 +17,7 @@
 #include "core/plugins/isolated.h"
 #include "core/plugins/local_services.h"
 #include "core/plugins/plugin_file.h"
+#include "core/plugins/runner_command.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -368,8 +369,7 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   if (!services.ok()) return services.status();
   IsolatedTransport::Options child;
   child.command = IsPluginProgram(path) ? std::vector<std::string>{path.string()}
-                                        : std::vector<std::string>{options_.runner.string(),
-                                                                   "plugin-runner", path.string()};
+                                        : RunnerCommand(options_.runner, path);
   child.socket_directory = *sockets;
   child.socket_name = absl::StrCat(opened_.fetch_add(1));
   child.host_version = options_.host_version;

@@ -119,6 +119,8 @@ class PluginRegistry {
                                     v1::Plugin* listed) const;
   absl::StatusOr<std::unique_ptr<Transport>> Open(const std::filesystem::path& path,
                                                   bool isolated) const;
+  // Where children find what the host does for them.
+  absl::StatusOr<ServicesServer*> Services(const std::string& run_directory) const;
   // Loads a file into the place of a plugin.
   absl::Status Reload(PluginHandle& handle, const std::filesystem::path& path, bool isolated,
                       std::string_view sha256);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -18,10 +19,10 @@
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/plugins/call_threads.h"
 #include "core/plugins/child_process.h"
 #include "core/plugins/in_process.h"
 #include "core/plugins/remote_services.h"
@@ -109,6 +110,14 @@ class Flat {
   grpc::Slice slice_;
 };
 
+// Bytes of a response, of a large one without a copy.
+grpc::Slice ToSlice(CallBuffer& response) {
+  const std::string_view bytes = response.bytes();
+  uint8_t* heap = response.ReleaseHeap();
+  if (heap == nullptr) return {bytes.data(), bytes.size()};
+  return {heap, bytes.size(), [](void* data) { delete[] static_cast<uint8_t*>(data); }};
+}
+
 class Runner {
  public:
   Runner(InProcessTransport& transport, HostClock& clock) : transport_(transport), clock_(clock) {}
@@ -148,13 +157,20 @@ class Runner {
     return status;
   }
 
-  void Serve(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue) {
-    // One that waits for a call at any time, more while calls run.
+  // Takes calls from now on, on at most `threads`.
+  void Serve(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue, int threads) {
+    threads_ = std::make_unique<CallThreads>(threads, [queue] {
+      void* tag;
+      bool ok;
+      if (!queue->Next(&tag, &ok)) return false;
+      static_cast<Call*>(tag)->Proceed(ok);
+      return true;
+    });
     (new Call(*this, service, queue))->Wait();
-    void* tag;
-    bool ok;
-    while (queue->Next(&tag, &ok)) static_cast<Call*>(tag)->Proceed(ok);
   }
+  CallThreads& threads() { return *threads_; }
+  // After the queue has been shut down.
+  void Join() { threads_.reset(); }
 
  private:
   // A call from its arrival to its answer; deletes itself.
@@ -178,12 +194,15 @@ class Runner {
       }
       step_ = Step::kAnswered;
       CallBuffer response;
-      const absl::Status status = runner_.Answer(context_, Flat(request_).bytes(), &response);
+      absl::Status status;
+      runner_.threads_->Work(runner_.UsualOf(context_.method()), [&] {
+        status = runner_.Answer(context_, Flat(request_).bytes(), &response);
+      });
       if (!status.ok()) {
         stream_.Finish(ToGrpc(status), this);
         return;
       }
-      const grpc::Slice slice(response.bytes().data(), response.bytes().size());
+      const grpc::Slice slice = ToSlice(response);
       stream_.WriteAndFinish(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), grpc::Status::OK,
                              this);
     }
@@ -198,6 +217,13 @@ class Runner {
     grpc::ByteBuffer request_;
     Step step_ = Step::kWaits;
   };
+
+  UsualTime& UsualOf(const std::string& method) {
+    const int number = transport_.Resolve(method);
+    // The last is for all that are no methods, or of a plugin with more than there can be.
+    return usual_[number < 0 ? usual_.size() - 1
+                             : std::min(static_cast<size_t>(number), usual_.size() - 1)];
+  }
 
   absl::Status Describe(CallBuffer* response) {
     const auto description = transport_.Describe();
@@ -226,13 +252,20 @@ class Runner {
   InProcessTransport& transport_;
   HostClock& clock_;
   std::atomic<bool> configured_{false};
+  std::array<UsualTime, 64> usual_;
+  std::unique_ptr<CallThreads> threads_;
 };
 
-// Waits until the host is gone or wants this to end.
-void WaitForTheEnd(int signals) {
-  pollfd watched[] = {{STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}};
+// Waits until the host is gone or wants this to end; keeps an eye on the calls meanwhile.
+void WaitForTheEnd(int signals, CallThreads& threads) {
+  pollfd watched[] = {
+      {STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}, {threads.wake_fd(), POLLIN, 0}};
+  const int interval = static_cast<int>(absl::ToInt64Milliseconds(CallThreads::kWatchInterval));
+  bool watch = false;
   while (true) {
-    if (poll(watched, std::size(watched), -1) < 0) continue;
+    const int ready = poll(watched, std::size(watched), watch ? interval : -1);
+    if (ready < 0) continue;
+    if (ready == 0 || watched[2].revents != 0) watch = threads.Watch();
     if (watched[1].revents != 0) return;
     if (watched[0].revents != 0) {
       char bytes[256];
@@ -285,17 +318,14 @@ absl::Status RunPlugin(const std::filesystem::path& file) {
     return absl::FailedPreconditionError(absl::StrCat("cannot listen at ", socket));
   }
   // One more than the plugin takes at once: for its health, and for those that wait to be refused.
-  std::vector<std::thread> workers;
-  for (int i = 0; i <= threads; ++i) {
-    workers.emplace_back([&] { runner.Serve(&service, queue.get()); });
-  }
+  runner.Serve(&service, queue.get(), threads + 1);
   const std::string handshake = absl::StrCat("1|1|unix|", socket, "|grpc\n");
   if (write(STDOUT_FILENO, handshake.data(), handshake.size()) !=
       static_cast<ssize_t>(handshake.size())) {
     return absl::UnavailableError("nobody takes the handshake");
   }
 
-  WaitForTheEnd(signals);
+  WaitForTheEnd(signals, runner.threads());
   // A call that hangs in the plugin does not keep this from ending.
   std::thread([] {
     std::this_thread::sleep_for(kDrainTime + std::chrono::seconds(1));
@@ -303,7 +333,7 @@ absl::Status RunPlugin(const std::filesystem::path& file) {
   }).detach();
   server->Shutdown(std::chrono::system_clock::now() + kDrainTime);
   queue->Shutdown();
-  for (std::thread& worker : workers) worker.join();
+  runner.Join();
   unlink(socket);
   close(signals);
   return absl::OkStatus();

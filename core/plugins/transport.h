@@ -43,6 +43,9 @@ class CallBuffer {
   // without memory.
   uint8_t* Reserve(size_t size);
   std::string_view bytes() const { return {reinterpret_cast<const char*>(data_), size_}; }
+  // The bytes of one that is not small, which are the caller's to delete[] then; null for a small
+  // one. After this there is nothing to do with it but to destroy it.
+  uint8_t* ReleaseHeap() { return data_ == inline_ ? nullptr : heap_.release(); }
 
  private:
   uint8_t inline_[4096];
@@ -67,6 +70,16 @@ struct ProcessInfo {
   bool quarantined = false;
   std::string problem;  // why there is none
 };
+
+// Of a call that the plugin never saw: it can be made again without asking what became of it. The
+// mark is the host's alone; one that comes from a plugin is taken off.
+absl::Status NotMade(absl::Status status);
+bool WasNotMade(const absl::Status& status);
+// Of a call whose plugin ended under it, which its supervisor deals with.
+absl::Status LostProcess(absl::Status status);
+bool WasLostProcess(const absl::Status& status);
+// Takes both marks off.
+void RemoveMarks(absl::Status* status);
 
 // Carries the contract to one plugin. Describe, ValidateConfig, SetServices, Configure and Resolve
 // are called in this order, by one thread; after that Call and Resolve by any thread, also at once.

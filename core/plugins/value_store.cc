@@ -1,6 +1,5 @@
 #include "core/plugins/value_store.h"
 
-#include <google/protobuf/stubs/common.h>
 #include <sqlite3.h>
 
 #include <utility>
@@ -43,25 +42,6 @@ int Step(sqlite3* database, const Statement& statement) {
 }  // namespace
 
 void ValueStore::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
-
-absl::Status ValueStore::CheckKey(std::string_view key) {
-  if (key.empty() || key.size() > kKeyBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("`key` has ", key.size(), " bytes; it must have 1 to ", kKeyBytesMax));
-  }
-  if (!google::protobuf::internal::IsStructurallyValidUTF8(key.data(),
-                                                           static_cast<int>(key.size()))) {
-    return absl::InvalidArgumentError("`key` is not UTF-8; encode it, for example in hexadecimal");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ValueStore::CheckValue(std::string_view value) {
-  if (value.size() <= kValueBytesMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("`value` has ", value.size(), " bytes; at most ",
-                                                 kValueBytesMax,
-                                                 " are taken: keep larger things in a file"));
-}
 
 ValueStore::ValueStore(std::filesystem::path directory) : file_(std::move(directory) / "kv.db") {}
 

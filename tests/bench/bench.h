@@ -29,13 +29,13 @@ class Figures {
 };
 
 // The parts. Each prints its table and sets its figures.
-absl::Status BenchCalls(const Options& options, Figures* figures);       // a, b
-absl::Status BenchImport(const Options& options, Figures* figures);      // c
-absl::Status BenchPluginCall(const Options& options, Figures* figures);  // d
-absl::Status BenchTracking(const Options& options, Figures* figures);    // e
-absl::Status BenchScale(const Options& options, Figures* figures);       // f
-absl::Status BenchLifecycles(const Options& options, Figures* figures);  // g
-absl::Status BenchQuotes(const Options& options, Figures* figures);      // h
-absl::Status BenchRestart(const Options& options, Figures* figures);     // i
+absl::Status BenchCalls(const Options& options, Figures* figures);        // a, b
+absl::Status BenchImport(const Options& options, Figures* figures);       // c
+absl::Status BenchPluginCalls(const Options& options, Figures* figures);  // d
+absl::Status BenchTracking(const Options& options, Figures* figures);     // e
+absl::Status BenchScale(const Options& options, Figures* figures);        // f
+absl::Status BenchLifecycles(const Options& options, Figures* figures);   // g
+absl::Status BenchQuotes(const Options& options, Figures* figures);       // h
+absl::Status BenchRestart(const Options& options, Figures* figures);      // i
 
 }  // namespace aftersales::bench

@@ -17,7 +17,7 @@ class BenchMarket : public aftersales::sdk::MarketplacePlugin {
     d.set_display_name("Benchmark marketplace");
     d.set_vendor("Aftersales");
     d.set_version("1.0.0");
-    d.set_max_concurrency(8);
+    d.set_max_concurrency(BENCH_MARKET_CONCURRENCY);
 #ifdef BENCH_MARKET_DECIDES
     for (const char* name : {"DecideReturn", "IssueRefund"}) {
       auto* method = d.add_methods();

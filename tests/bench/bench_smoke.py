@@ -6,7 +6,8 @@ import sys
 import tempfile
 
 FIGURES = ("create_vs_echo_512", "approve_vs_echo_512", "import_vs_sqlite", "import_peak_mb",
-           "plugin_call_us", "tracking_per_s", "queue_1e6_vs_1e4", "dashboard_1e6_vs_1e4",
+           "plugin_call_us", "isolated_vs_uds_seq", "isolated_vs_uds_64", "child_ready_ms",
+           "child_rss_mb", "tracking_per_s", "queue_1e6_vs_1e4", "dashboard_1e6_vs_1e4",
            "lifecycles_per_s_64", "quotes_per_s", "restart_s_1e6", "bytes_per_return")
 
 with tempfile.TemporaryDirectory() as directory:

@@ -11,6 +11,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench.h"
 #include "tests/bench/child_host.h"
+#include "tests/bench/uds_server.h"
 
 namespace aftersales::bench {
 namespace {
@@ -24,7 +25,7 @@ constexpr Part kParts[] = {
     {"a", "durable CreateReturn and", BenchCalls},
     {"b", "ApproveReturn against an empty call (a and b are one run)", BenchCalls},
     {"c", "import of a large file against raw SQLite", BenchImport},
-    {"d", "one call into a plugin", BenchPluginCall},
+    {"d", "calls into plugins in this process and in their own", BenchPluginCalls},
     {"e", "tracking verdicts", BenchTracking},
     {"f", "queue and dashboard with many orders", BenchScale},
     {"g", "whole lifecycles of returns, and their size on disk", BenchLifecycles},
@@ -44,6 +45,11 @@ constexpr Target kTargets[] = {
     {"import_vs_sqlite", ">= 0.40", true, 0.40},
     {"import_peak_mb", "flat, whatever the file", false, 512},
     {"plugin_call_us", "<= 3", false, 3},
+    {"isolated_vs_uds_seq", "<= 1.3", false, 1.3},
+    {"isolated_vs_uds_64", "<= 1.3", false, 1.3},
+    {"isolated_vs_goplugin_64", "> 1", true, 1},
+    {"child_ready_ms", "<= 20", false, 20},
+    {"child_rss_mb", "<= 16", false, 16},
     {"tracking_per_s", ">= 3 million", true, 3e6},
     {"queue_1e6_vs_1e4", "<= 1.5", false, 1.5},
     {"dashboard_1e6_vs_1e4", "<= 1.5", false, 1.5},
@@ -90,8 +96,11 @@ int Main(int argc, char** argv) {
   app.add_option("--only", only, parts)->delimiter(',')->check(CLI::IsMember(names));
   std::vector<std::string> serve;
   app.add_option("--serve", serve)->expected(2)->group("");  // hidden: its own child
+  bool serve_uds = false;
+  app.add_flag("--serve-uds", serve_uds)->group("");  // likewise
   CLI11_PARSE(app, argc, argv);
   spdlog::set_level(spdlog::level::warn);
+  if (serve_uds) return ServeUdsAsChild();
   if (!serve.empty()) return ServeAsChild(serve[0], serve[1]);
 #ifndef NDEBUG
   if (!options.quick) std::cerr << "This is not the optimised build: use ./dev bench\n";
