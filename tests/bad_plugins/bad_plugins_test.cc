@@ -100,7 +100,8 @@ INSTANTIATE_TEST_SUITE_P(All, GoodPluginsTest,
                                          AFTERSALES_BIN_DIR "/../lib/aftersales/plugins/dhl.so",
                                          AFTERSALES_BIN_DIR "/../lib/aftersales/plugins/epacket.so",
                                          AFTERSALES_BIN_DIR "/../lib/aftersales/plugins/files.so",
-                                         AFTERSALES_BIN_DIR "/../lib/aftersales/plugins/amazon_reports.so"),
+                                         AFTERSALES_BIN_DIR
+                                         "/../lib/aftersales/plugins/amazon_reports.so"),
                          [](const testing::TestParamInfo<const char*>& param) {
                            std::string name = param.param;
                            name = name.substr(name.rfind('/') + 1);
