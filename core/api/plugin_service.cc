@@ -158,7 +158,7 @@ class PluginService final : public v1::PluginService::CallbackService {
       } catch (const std::exception& e) {
         plugin = FromException(e.what());
       }
-      if (plugin.ok()) *response = *std::move(plugin);
+      if (plugin.ok()) *response = *plugin;
       reactor->Finish(ToGrpc(plugin.status()));
     });
     return reactor;

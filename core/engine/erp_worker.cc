@@ -169,9 +169,13 @@ bool ErpWorker::Push(const std::string& seller, Turn& turn) {
     }
     accepted = status.ok() ? std::clamp(response.accepted_count(), 0, request.changes_size()) : 0;
     if (accepted < request.changes_size()) {
-      turn.push_failures = accepted > 0 ? 1 : turn.push_failures + 1;
-      absl::Duration wait = std::min(
-          absl::Minutes(5), absl::Milliseconds(100) * (1 << std::min(turn.push_failures, 12)));
+      // What the plugin never saw says nothing about it: soon it may be back.
+      const bool not_made = plugins::WasNotMade(status);
+      if (!not_made) turn.push_failures = accepted > 0 ? 1 : turn.push_failures + 1;
+      absl::Duration wait =
+          not_made ? absl::Seconds(1)
+                   : std::min(absl::Minutes(5),
+                              absl::Milliseconds(100) * (1 << std::min(turn.push_failures, 12)));
       if (response.has_retry_after()) {
         wait = std::max(wait,
                         absl::Seconds(std::min<int64_t>(response.retry_after().seconds(), 3600)));

@@ -3,6 +3,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/deadlines.h"
 #include "core/domain/policy.h"
+#include "core/domain/refund_fold.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_fold.h"
 #include "core/domain/return_guards.h"

@@ -223,7 +223,7 @@ int RunPluginKills(const Options& options) {
   if (missing.empty()) missing = await_quiet();
   int64_t leaked = std::max<int64_t>(0, DescriptorsOf(host.pid()) - descriptors);
   const fs::path sockets = data / "plugins" / ".run";
-  leaked += std::max<int64_t>(0, EntriesOf(sockets) - kPlugins);
+  leaked += std::max<int64_t>(0, EntriesOf(sockets) - kPlugins - 1);  // and the host's own
   int64_t orphans = static_cast<int64_t>(RunnersOf(plugins).size()) - kPlugins;
 
   Verdict verdict = Check(*apis[0], client, walks, wanted, data, {});

@@ -25,12 +25,12 @@ class HostProcess {
     std::filesystem::path data;
     std::filesystem::path plugins;
     std::string listen = "127.0.0.1:0";
-    // Whether the plugins run in processes of their own.
-    bool isolated = false;
     // Dies before this write, the first being 1. 0: never.
     int kill_at_write = 0;
     // File of a MovedClock. Empty: the real program, with the system's clock.
     std::filesystem::path clock;
+    // Whether the plugins run in processes of their own.
+    bool isolated = false;
   };
 
   // Starts it and does not wait.
@@ -52,6 +52,7 @@ class HostProcess {
   bool ended_by_kill() const;
   bool ended_well() const;
   int status() const { return status_; }
+  pid_t pid() const { return pid_; }
 
  private:
   void Wait();

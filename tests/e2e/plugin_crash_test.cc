@@ -16,6 +16,12 @@ class PluginCrashTest : public HostTest {
   PluginCrashTest() {
     adjust_options_ = [](host::HostOptions& options) { options.isolate = {"all"}; };
   }
+  void SetUp() override {
+#ifdef AFTERSALES_SANITIZED
+    GTEST_SKIP() << "children are not run under a sanitizer yet";
+#endif
+    HostTest::SetUp();
+  }
   v1::Plugin Plugin(std::string_view id) {
     v1::GetPluginRequest get;
     get.set_name("plugins/" + std::string(id));
@@ -126,6 +132,10 @@ TEST_F(PluginCrashTest, ErpMissesNothingAndTakesNothingTwice) {
     const v1::Return state = Approve(Create(NewOrder(), v1::RETURN_REASON_DEFECTIVE));
     EXPECT_TRUE(Eventually([&] { return Plugin("fake-erp").restart_count() > restarts; }));
     SetMode("fake-erp", "");
+    // It may have ended five times in a row by now, and rest.
+    v1::RestartPluginRequest restart;
+    restart.set_name("plugins/fake-erp");
+    ASSERT_TRUE(Eventually([&] { return api().Call(&Plugins::RestartPlugin, restart).ok(); }));
     const size_t changes = AllEvents("subject = \"" + state.name() + "\"").size();
     EXPECT_TRUE(Eventually([&] {
       return Log("fake-erp", "erp.log", state.name()).size() == changes;
