@@ -31,6 +31,10 @@ CallThreads::CallThreads(int max, TakeFn take)
 }
 
 CallThreads::~CallThreads() {
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void CallThreads::Join() {
   std::vector<std::thread> threads;
   {
     absl::MutexLock lock(&mu_);
@@ -39,7 +43,6 @@ CallThreads::~CallThreads() {
     threads = std::move(threads_);
   }
   for (std::thread& thread : threads) thread.join();
-  if (wake_fd_ >= 0) close(wake_fd_);
 }
 
 int CallThreads::threads() const {
