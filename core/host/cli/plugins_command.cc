@@ -14,22 +14,24 @@ namespace {
 
 using Stub = v1::PluginService::Stub;
 
-// `0.42 ms`, or nothing before the first call.
+// `60us/1.2ms`, or nothing before the first call.
 std::string Latency(const v1::Plugin& plugin) {
   if (!plugin.has_latency_p50()) return "";
   const auto shown = [](const google::protobuf::Duration& d) {
     const absl::Duration took = absl::Seconds(d.seconds()) + absl::Nanoseconds(d.nanos());
-    return took < absl::Milliseconds(1)
-               ? absl::StrFormat("%.1f us", absl::ToDoubleMicroseconds(took))
-               : absl::StrFormat("%.1f ms", absl::ToDoubleMilliseconds(took));
+    const bool micros = took < absl::Milliseconds(1);
+    const double value =
+        micros ? absl::ToDoubleMicroseconds(took) : absl::ToDoubleMilliseconds(took);
+    return absl::StrFormat("%.*f%s", value < 10 ? 1 : 0, value, micros ? "us" : "ms");
   };
-  return Cat(shown(plugin.latency_p50()), " / ", shown(plugin.latency_p99()));
+  return Cat(shown(plugin.latency_p50()), "/", shown(plugin.latency_p99()));
 }
 
 std::string Where(const v1::Plugin& plugin) {
   switch (plugin.transport()) {
     case v1::Plugin::TRANSPORT_ISOLATED:
-      return plugin.pid() == 0 ? "down" : Cat("pid ", plugin.pid());
+      return Cat(plugin.pid() == 0 ? "down" : Cat("pid ", plugin.pid()),
+                 plugin.restart_count() == 0 ? "" : Cat(", restart ", plugin.restart_count()));
     case v1::Plugin::TRANSPORT_IN_PROCESS:
       return "host";
     default:
@@ -57,10 +59,9 @@ absl::StatusOr<int> RunList(const Session& session, const Connection& options) {
                {"VERSION"},
                {"STATE"},
                {"RUNS"},
-               {"RESTARTS", Table::Align::kRight},
                {"CALLS", Table::Align::kRight},
                {"ERRORS", Table::Align::kRight},
-               {"P50 / P99", Table::Align::kRight},
+               {"P50/P99", Table::Align::kRight},
                {"METHODS", {}, Table::Fit::kWrap}});
   bool more = false;
   const absl::Status status = session.client.Pages(
@@ -71,13 +72,11 @@ absl::StatusOr<int> RunList(const Session& session, const Connection& options) {
             session.PrintJson(plugin);
             continue;
           }
-          const bool isolated = plugin.transport() == v1::Plugin::TRANSPORT_ISOLATED;
           table.Add({std::string(IdOf(plugin.name())),
                      Phrase(plugin.kind()),
                      plugin.version(),
                      {Phrase(plugin.state()), StyleOf(plugin.state())},
                      Where(plugin),
-                     isolated ? Cat(plugin.restart_count()) : "",
                      Cat(plugin.call_count()),
                      Cat(plugin.error_count()),
                      Latency(plugin),
@@ -127,7 +126,7 @@ int Show(const Session& session, const v1::Plugin& plugin, bool json) {
   add("sha256", plugin.sha256());
   add("methods", Methods(plugin));
   add("calls", Cat(plugin.call_count(), ", of which failed ", plugin.error_count()));
-  add("p50 / p99", Latency(plugin));
+  add("p50/p99", Latency(plugin));
   return kExitOk;
 }
 
@@ -178,8 +177,9 @@ void AddPlugins(CLI::App& app, Commands& commands) {
   auto list_options = std::make_shared<Connection>();
   CLI::App* list = commands.Add(*plugins, "list", "List plugins, their health and their methods",
                                 R"(  aftersales plugins list
-RUNS: in the host's process, or the pid of its own (`aftersales plugins isolate`).
-P50 / P99: what half, and 99 of a hundred, of its last 1000 calls took at most.
+RUNS: in the host's process, or the pid of its own (`aftersales plugins isolate`), and how often that
+was started anew.
+P50/P99: what half, and 99 of a hundred, of its last 1000 calls took at most.
 `by hand` marks what the marketplace has no API for: the host shows a person what to do there.)");
   AddConnectionOptions(list, list_options.get(), /*with_seller=*/false);
   commands.RunWith(list, list_options, &RunList);
