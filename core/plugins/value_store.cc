@@ -6,6 +6,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -76,20 +78,37 @@ absl::Status ValueStore::Open() {
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
       nullptr);
   database_.reset(opened);
-  if (code != SQLITE_OK) return Failure(code);
+  if (code != SQLITE_OK) {
+    absl::Status status = Failure(code);
+    database_.reset();
+    return status;
+  }
   sqlite3_busy_timeout(opened, kBusyMs);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  // One that was not set up to its end is opened anew next time.
+  const auto failed = [&] {
+    absl::Status status = Failure(code);
+    database_.reset();
+    return status;
+  };
+  // The change to a write-ahead log does not wait for another one that does the same.
+  const absl::Time until = absl::Now() + absl::Milliseconds(kBusyMs);
+  while ((code = sqlite3_exec(opened, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr)) ==
+             SQLITE_BUSY &&
+         absl::Now() < until) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  if (code != SQLITE_OK) return failed();
   code = sqlite3_exec(opened,
-                      "PRAGMA journal_mode = WAL;"
                       "PRAGMA synchronous = FULL;"
                       "BEGIN IMMEDIATE;"
                       "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value BLOB NOT NULL);"
                       "CREATE TABLE IF NOT EXISTS used (bytes INTEGER NOT NULL);"
                       "INSERT INTO used SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM used);",
                       nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return Failure(code);
+  if (code != SQLITE_OK) return failed();
   int64_t version = 0;
   {
     const Statement statement = Prepare(opened, "PRAGMA user_version");
@@ -102,7 +121,7 @@ absl::Status ValueStore::Open() {
   }
   code = sqlite3_exec(opened, absl::StrCat("PRAGMA user_version = ", kVersion, "; COMMIT").c_str(),
                       nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return Failure(code);
+  if (code != SQLITE_OK) return failed();
   return absl::OkStatus();
 }
 

@@ -125,7 +125,9 @@ struct Fault {
   const char* name;
   bool loads;                // whether it comes so far that it is called
   const char* problem = "";  // what is said of one that does not load
-  bool fails = false;        // whether its calls fail while it is bad
+  // Whether its calls fail soon: one that hangs does so later, and one whose answer can be read by
+  // chance is seen by what it lacks.
+  bool fails = false;
 };
 
 class IsolatedFaultsTest : public FaultsTest, public testing::WithParamInterface<Fault> {};
@@ -205,15 +207,13 @@ TEST_P(IsolatedFaultsTest, HurtNobodyElse) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, IsolatedFaultsTest,
-    testing::Values(Fault{"good", true}, Fault{"crashes_in_entry", false, "killed by signal 6"},
-                    Fault{"crashes_in_call", true, "", true}, Fault{"crashes_at_exit", true},
-                    Fault{"hangs", true, "", true}, Fault{"leaks", true, "", true},
-                    Fault{"throws", true, "", true},
-                    Fault{"wrong_abi", false, "speaks plugin ABI 2"},
-                    Fault{"full_protobuf", false, "protobuf"},
-                    Fault{"exports_too_much", false, "compress"}, Fault{"garbage", true, "", true},
-                    Fault{"other_message", true, "", true}, Fault{"forgets", true},
-                    Fault{"logs_secret", true}),
+    testing::Values(
+        Fault{"good", true}, Fault{"crashes_in_entry", false, "killed by signal 6"},
+        Fault{"crashes_in_call", true, "", true}, Fault{"crashes_at_exit", true},
+        Fault{"hangs", true}, Fault{"leaks", true, "", true}, Fault{"throws", true, "", true},
+        Fault{"wrong_abi", false, "speaks plugin ABI 2"}, Fault{"full_protobuf", false, "protobuf"},
+        Fault{"exports_too_much", false, "compress"}, Fault{"garbage", true, "", true},
+        Fault{"other_message", true}, Fault{"forgets", true}, Fault{"logs_secret", true}),
     [](const testing::TestParamInfo<Fault>& fault) { return std::string(fault.param.name); });
 
 // In the host's process only what is refused before it runs can be tried.
