@@ -374,10 +374,13 @@ void Delivery::Deliver(const store::Effect& effect) {
       plugin != nullptr && plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
   // The plugin never saw it, or there is none to see it: nothing has changed but the time.
   bool not_made = plugin == nullptr;
+  // Its process ended under it: that is no answer, and its supervisor's to deal with.
+  bool lost = false;
   const auto call = [&](std::string_view method, const google::protobuf::MessageLite& request,
                         google::protobuf::MessageLite* response) {
     absl::Status status = plugin->Call(method, request, response, options);
     not_made = plugins::WasNotMade(status);
+    lost = plugins::WasLostProcess(status);
     if (not_made) out.result.set_message(std::string(status.message()));
     return status;
   };
@@ -457,7 +460,7 @@ void Delivery::Deliver(const store::Effect& effect) {
   actor.set_id(effect.plugin);
   engine_.RunInternal(
       effect.seller, actor, effect.plugin,
-      [effect, out, can_query, repeatable, query, not_made](Command& c) mutable {
+      [effect, out, can_query, repeatable, query, not_made, lost](Command& c) mutable {
         EffectResult& result = out.result;
         auto stored = c.store.FindEffect(effect.seq);
         if (!stored) return absl::OkStatus();
@@ -473,7 +476,7 @@ void Delivery::Deliver(const store::Effect& effect) {
           again(effect.state, WaitFor(c.services.plugins.Find(effect.plugin)));
           return absl::OkStatus();
         }
-        stored->answers += 1;
+        if (!lost) stored->answers += 1;
         const bool exhausted = stored->answers >= kAnswersMax || stored->attempt > kAttemptsMax;
         result.set_outcome(
             Conclude(result.outcome(), query, out.never_seen, exhausted, &stored->unknown));
