@@ -169,8 +169,9 @@ bool ErpWorker::Push(const std::string& seller, Turn& turn) {
     }
     accepted = status.ok() ? std::clamp(response.accepted_count(), 0, request.changes_size()) : 0;
     if (accepted < request.changes_size()) {
-      // What the plugin never saw says nothing about it: soon it may be back.
-      const bool not_made = plugins::WasNotMade(status);
+      // What the plugin never saw, or ended under, says nothing of the remote side: soon it may be
+      // back, and its supervisor sees to that.
+      const bool not_made = plugins::WasNotMade(status) || plugins::WasLostProcess(status);
       if (!not_made) turn.push_failures = accepted > 0 ? 1 : turn.push_failures + 1;
       absl::Duration wait =
           not_made ? absl::Seconds(1)
