@@ -178,11 +178,7 @@ Outcome TakesChangesAgain(Subject& subject) {
 std::vector<TestCase> IdempotencyTests() {
   std::vector<TestCase> tests;
   const auto add = [&](const char* id, const char* description, Outcome (*run)(Subject&)) {
-    TestCase test;
-    test.id = id;
-    test.description = description;
-    test.run = run;
-    tests.push_back(std::move(test));
+    tests.push_back({id, description, run});
   };
   add("idempotency.once", "The same effect id twice is one effect, also for QueryEffect.",
       DoesEffectsOnce);

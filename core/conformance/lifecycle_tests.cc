@@ -219,11 +219,7 @@ Outcome EndsAsAProcess(Subject& subject) {
 std::vector<TestCase> LifecycleTests() {
   std::vector<TestCase> tests;
   const auto add = [&](const char* id, const char* description, Outcome (*run)(Subject&)) {
-    TestCase test;
-    test.id = id;
-    test.description = description;
-    test.run = run;
-    tests.push_back(std::move(test));
+    tests.push_back({id, description, run});
   };
   add(kStarts, "It loads, describes itself and takes its settings.", Starts);
   tests.back().without_start = true;

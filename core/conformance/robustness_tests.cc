@@ -282,11 +282,7 @@ Outcome KeepsItsMemory(Subject& subject) {
 std::vector<TestCase> RobustnessTests() {
   std::vector<TestCase> tests;
   const auto add = [&](const char* id, const char* description, Outcome (*run)(Subject&)) {
-    TestCase test;
-    test.id = id;
-    test.description = description;
-    test.run = run;
-    tests.push_back(std::move(test));
+    tests.push_back({id, description, run});
   };
   add("robustness.random_bytes", "Random bytes are answered, and hurt nothing.", TakesRandomBytes);
   add("robustness.truncated_bytes", "Requests that are cut off are answered, and hurt nothing.",
