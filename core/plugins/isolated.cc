@@ -1,7 +1,6 @@
 #include "core/plugins/isolated.h"
 
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/codegen/client_unary_call.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "core/plugins/runner.h"
+#include "core/plugins/unary_calls.h"
 #include "google/rpc/status.pb.h"
 
 namespace aftersales::plugins {
@@ -63,6 +63,7 @@ CallContext Within(absl::Duration time) {
 struct IsolatedTransport::Up {
   pid_t pid;
   std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<UnaryCalls> calls;
 };
 
 absl::StatusOr<std::unique_ptr<IsolatedTransport>> IsolatedTransport::Start(Options options,
@@ -216,7 +217,9 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
     *problem = std::string(child.status().message());
     return nullptr;
   }
-  auto started = std::make_shared<Up>(Up{(*child)->pid(), ChannelTo(child_options.socket)});
+  auto channel = ChannelTo(child_options.socket);
+  auto calls = std::make_unique<UnaryCalls>(channel);
+  auto started = std::make_shared<Up>(Up{(*child)->pid(), std::move(channel), std::move(calls)});
   if (configured) {
     CallBuffer response;
     const absl::Status status =
@@ -271,13 +274,8 @@ absl::Status IsolatedTransport::CallOn(const Up& up, const std::string& path,
   client.AddMetadata(kNowMetadata, absl::StrCat(absl::ToUnixNanos(now_())));
 
   const grpc::Slice slice(request.data(), request.size());
-  const grpc::ByteBuffer sent(&slice, 1);
   grpc::ByteBuffer received;
-  // What the stubs that protoc makes call.
-  const grpc::internal::RpcMethod method(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
-  const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer,
-                                                                grpc::ByteBuffer, grpc::ByteBuffer>(
-      up.channel.get(), method, &client, sent, &received);
+  const grpc::Status status = up.calls->Call(&client, path, grpc::ByteBuffer(&slice, 1), &received);
   if (!status.ok()) return FromGrpc(status);
   std::vector<grpc::Slice> slices;
   if (!received.Dump(&slices).ok()) return absl::InternalError("its answer cannot be read");
