@@ -37,6 +37,10 @@ CallThreads::CallThreads(int max, TakeFn take)
 }
 
 CallThreads::~CallThreads() {
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void CallThreads::Join() {
   std::vector<std::thread> threads;
   {
     absl::MutexLock lock(&mu_);
@@ -45,7 +49,6 @@ CallThreads::~CallThreads() {
     threads = std::move(threads_);
   }
   for (std::thread& thread : threads) thread.join();
-  if (wake_fd_ >= 0) close(wake_fd_);
 }
 
 int CallThreads::threads() const {

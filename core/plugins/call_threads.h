@@ -38,9 +38,9 @@ class CallThreads {
   // time. False when there will be none any more.
   using TakeFn = std::function<bool()>;
 
-  // At least `max` = 1 thread; threads beyond the first are started when they are needed.
+  // Up to `max` threads, at least 1; those beyond the first are started when they are needed. To be
+  // joined before it is destroyed.
   CallThreads(int max, TakeFn take);
-  // Waits for all threads; `take` must answer false by now.
   ~CallThreads();
   CallThreads(const CallThreads&) = delete;
   CallThreads& operator=(const CallThreads&) = delete;
@@ -54,6 +54,10 @@ class CallThreads {
   bool Watch();
   int wake_fd() const { return wake_fd_; }
   static constexpr absl::Duration kWatchInterval = absl::Milliseconds(2);
+
+  // Waits for the end of all threads, which comes once `take` has answered false. To be called
+  // once.
+  void Join();
 
   int threads() const;
 

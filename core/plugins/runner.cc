@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -34,6 +34,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr char kLifecycle[] = "/aftersales.plugin.v1.PluginLifecycle/";
 constexpr int kThreadsMax = 64;
+constexpr size_t kMethodsMax = 256;  // far more than any contract has
 constexpr auto kDrainTime = std::chrono::seconds(2);
 
 // The host's clock as of the last call.
@@ -168,7 +169,7 @@ class Runner {
   }
   CallThreads& threads() { return *threads_; }
   // After the queue has been shut down.
-  void Join() { threads_.reset(); }
+  void Join() { threads_->Join(); }
 
  private:
   // A call from its arrival to its answer; deletes itself.
@@ -216,11 +217,11 @@ class Runner {
     Step step_ = Step::kWaits;
   };
 
+  // Only by the thread that leads.
   UsualTime& UsualOf(const std::string& method) {
-    const int number = transport_.Resolve(method);
-    // The last is for all that are no methods, or of a plugin with more than there can be.
-    return usual_[number < 0 ? usual_.size() - 1
-                             : std::min(static_cast<size_t>(number), usual_.size() - 1)];
+    const auto known = usual_.find(method);
+    if (known != usual_.end()) return known->second;
+    return usual_.size() < kMethodsMax ? usual_[method] : usual_of_others_;
   }
 
   absl::Status Describe(CallBuffer* response) {
@@ -245,7 +246,8 @@ class Runner {
   InProcessTransport& transport_;
   HostClock& clock_;
   std::atomic<bool> configured_{false};
-  std::array<UsualTime, 64> usual_;
+  std::map<std::string, UsualTime> usual_;  // by method
+  UsualTime usual_of_others_;
   std::unique_ptr<CallThreads> threads_;
 };
 
@@ -313,12 +315,9 @@ absl::Status RunPlugin(const std::filesystem::path& file) {
   // One more than the plugin takes at once: for its health, and for those that wait to be refused.
   runner.Serve(&service, queue.get(), threads + 1);
   const std::string handshake = absl::StrCat("1|1|unix|", socket, "|grpc\n");
-  if (write(STDOUT_FILENO, handshake.data(), handshake.size()) !=
-      static_cast<ssize_t>(handshake.size())) {
-    return absl::UnavailableError("nobody takes the handshake");
-  }
-
-  WaitForTheEnd(signals, runner.threads());
+  const bool told = write(STDOUT_FILENO, handshake.data(), handshake.size()) ==
+                    static_cast<ssize_t>(handshake.size());
+  if (told) WaitForTheEnd(signals, runner.threads());
   // A call that hangs in the plugin does not keep this from ending.
   std::thread([] {
     std::this_thread::sleep_for(kDrainTime + std::chrono::seconds(1));
@@ -329,6 +328,7 @@ absl::Status RunPlugin(const std::filesystem::path& file) {
   runner.Join();
   unlink(socket);
   close(signals);
+  if (!told) return absl::UnavailableError("nobody takes the handshake");
   return absl::OkStatus();
 }
 
