@@ -2,7 +2,10 @@
 // facts and answers the resource as it is afterwards; a refusal undoes everything.
 #pragma once
 
+#include <set>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -171,5 +174,12 @@ absl::Status FollowRefund(Command& c, const v1::Refund& refund, v1::Refund::Stat
 // fact_commands.cc
 absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,
                                                     const v1::RecordFactsRequest& request);
+// Facts that an ERP tells of itself or of a warehouse. It speaks of returns of channels alone that
+// are bound to it. One result for each fact; what is wrong with one leaves the others.
+v1::RecordFactsResponse RecordErpFacts(Command& c, std::string_view plugin,
+                                       const google::protobuf::RepeatedPtrField<v1::Event>& facts);
+// Names of the seller's channels that an ERP is bound to.
+std::set<std::string> ErpChannels(store::Reader& store, std::string_view seller,
+                                  std::string_view plugin);
 
 }  // namespace aftersales::engine

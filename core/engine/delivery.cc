@@ -62,6 +62,19 @@ absl::Duration Backoff(int attempt, const EffectResult& result) {
   return wait;
 }
 
+// Until an effect whose plugin takes no calls is looked at again: soon enough for one that comes
+// back, rarely enough for thousands that wait for one that is disabled.
+absl::Duration WaitFor(const plugins::PluginHandle* plugin) {
+  static thread_local std::mt19937_64 random{std::random_device{}()};
+  const bool away = plugin == nullptr || !plugin->enabled();
+  return absl::Seconds(std::uniform_real_distribution<double>(away ? 5 : 1, away ? 30 : 3)(random));
+}
+
+std::string NotLoaded(const std::string& plugin) {
+  return Cat("plugin ", plugin,
+             " is not loaded; see `aftersales plugins list`, and put it back or enable it");
+}
+
 // Whether what an effect was queued for is so still. What may have been done already is: there the
 // remote side has to tell first.
 bool StillWanted(Command& c, const store::Effect& effect) {
@@ -235,6 +248,16 @@ std::vector<store::Effect> Delivery::Claim(std::vector<store::Effect> effects) {
           c.store.RemoveEffect(effect->seq);
           continue;
         }
+        const plugins::PluginHandle* plugin = c.services.plugins.Find(effect->plugin);
+        const absl::Status ready =
+            plugin == nullptr ? absl::UnavailableError(NotLoaded(effect->plugin)) : plugin->Ready();
+        if (!ready.ok()) {
+          // It waits without an attempt, of which there are only so many.
+          effect->last_error = std::string(ready.message());
+          effect->due_at = absl::ToUnixMicros(c.now + WaitFor(plugin));
+          c.store.PutEffect(&*effect);
+          continue;
+        }
         if (effect->method == "IssueRefund") {
           auto record = c.store.FindRefund(seller, names::Split(effect->subject).id);
           const v1::Refund::Status refund =
@@ -313,16 +336,25 @@ void Delivery::Deliver(const store::Effect& effect) {
   options.idempotency_key = effect.effect_id;
   options.attempt = effect.attempt;
   options.deadline = engine_.Now() + timeout_;
-  options.seller = effect.seller;
+  options.seller = names::Seller(effect.seller);
   const bool can_query =
       plugin != nullptr && plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
+  // The plugin never saw it, or there is none to see it: nothing has changed but the time.
+  bool not_made = plugin == nullptr;
+  const auto call = [&](std::string_view method, const google::protobuf::MessageLite& request,
+                        google::protobuf::MessageLite* response) {
+    absl::Status status = plugin->Call(method, request, response, options);
+    not_made = plugins::WasNotMade(status);
+    if (not_made) out.result.set_message(std::string(status.message()));
+    return status;
+  };
   if (effect.attempt > kAttemptsMax) {
+    not_made = false;
     out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
     out.result.set_message(Cat("the host stopped again and again while plugin ", effect.plugin,
                                " did it; a person has to find out"));
   } else if (plugin == nullptr) {
-    out.result.set_outcome(query ? EffectResult::OUTCOME_UNKNOWN : EffectResult::OUTCOME_RETRY);
-    out.result.set_message(Cat("plugin ", effect.plugin, " is not loaded; put it back"));
+    out.result.set_message(NotLoaded(effect.plugin));
   } else if (query && !can_query) {
     out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
     out.result.set_message("the plugin cannot ask how it ended; a person has to find out");
@@ -332,15 +364,14 @@ void Delivery::Deliver(const store::Effect& effect) {
     request.set_method(effect.method);
     if (effect.method == "IssueLabel" || effect.method == "VoidLabel") {
       plugin::v1::IssueLabelResponse response;
-      const absl::Status s = plugin->Call("CarrierPlugin/QueryEffect", request, &response, options);
-      out.result = response.result();
+      const absl::Status s = call("CarrierPlugin/QueryEffect", request, &response);
+      if (!not_made) out.result = response.result();
       out.label = response.label();
       if (!s.ok()) out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
     } else {
       plugin::v1::EffectResponse response;
-      const absl::Status s =
-          plugin->Call("MarketplacePlugin/QueryEffect", request, &response, options);
-      out.result = response.result();
+      const absl::Status s = call("MarketplacePlugin/QueryEffect", request, &response);
+      if (!not_made) out.result = response.result();
       if (!s.ok()) out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
     }
     // Never seen there: it is safe to do it again under the same id.
@@ -353,7 +384,7 @@ void Delivery::Deliver(const store::Effect& effect) {
     request.set_effect_id(effect.effect_id);
     *request.mutable_return_resource() = return_record->state();
     plugin::v1::IssueLabelResponse response;
-    const absl::Status s = plugin->Call("CarrierPlugin/IssueLabel", request, &response, options);
+    const absl::Status s = call("CarrierPlugin/IssueLabel", request, &response);
     out = s.ok() ? Result{response.result(), response.label(), false} : FromStatus(s);
   } else if (effect.method == "VoidLabel") {
     plugin::v1::VoidLabelRequest request;
@@ -363,23 +394,21 @@ void Delivery::Deliver(const store::Effect& effect) {
     }
     *request.mutable_return_resource() = return_record->state();
     plugin::v1::EffectResponse response;
-    const absl::Status s = plugin->Call("CarrierPlugin/VoidLabel", request, &response, options);
+    const absl::Status s = call("CarrierPlugin/VoidLabel", request, &response);
     out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   } else if (effect.method == "IssueRefund") {
     plugin::v1::IssueRefundRequest request;
     request.set_effect_id(effect.effect_id);
     *request.mutable_refund() = refund_record->state();
     plugin::v1::EffectResponse response;
-    const absl::Status s =
-        plugin->Call("MarketplacePlugin/IssueRefund", request, &response, options);
+    const absl::Status s = call("MarketplacePlugin/IssueRefund", request, &response);
     out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   } else {
     plugin::v1::DecideReturnRequest request;
     request.set_effect_id(effect.effect_id);
     *request.mutable_return_resource() = return_record->state();
     plugin::v1::EffectResponse response;
-    const absl::Status s =
-        plugin->Call("MarketplacePlugin/DecideReturn", request, &response, options);
+    const absl::Status s = call("MarketplacePlugin/DecideReturn", request, &response);
     out = s.ok() ? Result{response.result(), {}, false} : FromStatus(s);
   }
   // An outcome that this host does not know says nothing either.
@@ -395,7 +424,7 @@ void Delivery::Deliver(const store::Effect& effect) {
   actor.set_id(effect.plugin);
   engine_.RunInternal(
       effect.seller, actor, effect.plugin,
-      [effect, out, can_query, repeatable, query](Command& c) mutable {
+      [effect, out, can_query, repeatable, query, not_made](Command& c) mutable {
         EffectResult& result = out.result;
         auto stored = c.store.FindEffect(effect.seq);
         if (!stored) return absl::OkStatus();
@@ -405,6 +434,12 @@ void Delivery::Deliver(const store::Effect& effect) {
           stored->due_at = absl::ToUnixMicros(c.now + wait);
           c.store.PutEffect(&*stored);
         };
+        if (not_made) {
+          // As it was when it was claimed, also what is to be done: to do it, or to ask.
+          stored->attempt = effect.attempt - 1;
+          again(effect.state, WaitFor(c.services.plugins.Find(effect.plugin)));
+          return absl::OkStatus();
+        }
         stored->answers += 1;
         const bool exhausted = stored->answers >= kAnswersMax || stored->attempt > kAttemptsMax;
         result.set_outcome(

@@ -49,7 +49,8 @@ Engine::Engine(store::Store& store, plugins::PluginRegistry& plugins, const Cloc
       services_{plugins, ids, {}},
       listeners_(std::make_shared<Listeners>()),
       delivery_(std::make_unique<Delivery>(*this, options.effect_timeout, options.poll)),
-      feed_(std::make_unique<ErpFeed>(*this, options.poll)) {
+      feed_(std::make_unique<ErpFeed>(*this,
+                                      ErpTimes{options.poll, options.erp.pull, options.erp.call})) {
   store_.OnCommit([this, listeners = listeners_] {
     delivery_->Wake();
     feed_->Wake();

@@ -30,6 +30,8 @@ struct EngineOptions {
   absl::Duration poll = absl::Milliseconds(100);
   // How long a plugin may take for one effect.
   absl::Duration effect_timeout = absl::Seconds(20);
+  // How ERPs are served; `poll` there is the one above.
+  ErpTimes erp = {};
 };
 
 class Engine {

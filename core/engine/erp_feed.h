@@ -1,16 +1,15 @@
-// The ERP feed: tells each bound ERP plugin every change of a return or refund, in order.
-//
-// A cursor per seller and plugin says how far it is told; it moves only after the plugin has taken
-// the changes, so that a crash repeats some (with the same effect ids) and loses none.
+// The ERP feed: gives each ERP plugin that a channel is bound to a worker of its own, and wakes
+// them when something changed.
 #pragma once
 
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
-#include "absl/time/time.h"
+#include "core/engine/erp_worker.h"
 
 namespace aftersales::engine {
 
@@ -18,7 +17,7 @@ class Engine;
 
 class ErpFeed {
  public:
-  ErpFeed(Engine& engine, absl::Duration poll);
+  ErpFeed(Engine& engine, ErpTimes times);
   ~ErpFeed();
   void Start();
   void Stop();
@@ -27,22 +26,14 @@ class ErpFeed {
 
  private:
   void Loop();
-  // Tells one plugin one page. Answers whether there is more.
-  bool TellPage(const std::string& seller, const std::string& plugin_id);
 
   Engine& engine_;
-  const absl::Duration poll_;
+  const ErpTimes times_;
+  std::map<std::string, std::unique_ptr<ErpWorker>> workers_;  // of the feed's thread alone
   std::mutex mutex_;
   std::condition_variable wake_;
   bool woken_ = true;
   bool stopping_ = false;
-  // When a plugin that could not take changes is asked again, in real time, and how often it
-  // failed.
-  struct Pause {
-    absl::Time until = absl::InfinitePast();
-    int failures = 0;
-  };
-  std::map<std::pair<std::string, std::string>, Pause> pauses_;
   std::thread thread_;
 };
 

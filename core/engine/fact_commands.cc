@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/domain/calendar.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_items.h"
@@ -5,6 +7,7 @@
 #include "core/engine/commands.h"
 #include "core/engine/return_editor.h"
 #include "core/status/refusal.h"
+#include "core/status/wellformed.h"
 
 namespace aftersales::engine {
 namespace {
@@ -162,6 +165,48 @@ absl::StatusOr<v1::FactResult> RecordOne(Command& c, const v1::Event& given) {
   return result;
 }
 
+void AddResult(absl::StatusOr<v1::FactResult> result, v1::RecordFactsResponse* response) {
+  if (result.ok()) {
+    *response->add_results() = *std::move(result);
+    return;
+  }
+  v1::FactResult* invalid = response->add_results();
+  invalid->set_outcome(v1::FactResult::OUTCOME_INVALID);
+  invalid->set_message(std::string(result.status().message()));
+  invalid->set_reason(ReasonOf(result.status()));
+  invalid->set_field(FieldOf(result.status()));
+}
+
+// One fact of an ERP, in its own name where it says no other.
+absl::StatusOr<v1::FactResult> RecordErpFact(Command& c, const std::set<std::string>& channels,
+                                             v1::Event fact) {
+  // What the API asks of every request.
+  if (absl::Status s = CheckWellFormed(fact); !s.ok()) return s;
+  switch (fact.actor().role()) {
+    case v1::ROLE_WAREHOUSE:
+      break;
+    case v1::ROLE_ERP:
+    case v1::ROLE_UNSPECIFIED:
+      *fact.mutable_actor() = c.actor;
+      break;
+    default:
+      return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                    "an ERP tells what it or a warehouse did: leave the actor out, or give the "
+                    "role WAREHOUSE")
+          .Field("actor", "leave it out");
+  }
+  auto id = IdIn(c, fact.subject(), "returns", "subject");
+  if (!id.ok()) return id.status();
+  const auto record = c.store.FindReturn(c.seller, *id);
+  if (record && !channels.contains(record->state().channel())) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "CHANNEL_NOT_BOUND",
+                  Cat("the return is of ", record->state().channel(),
+                      ", which this ERP is not bound to; add it to the channel's erp_plugins"))
+        .Field("subject", "a return of a channel that the ERP is bound to");
+  }
+  return RecordOne(c, fact);
+}
+
 }  // namespace
 
 absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,
@@ -170,19 +215,28 @@ absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,
     return InvalidField("facts", "BAD_BATCH", "send 1 to 500 facts");
   }
   v1::RecordFactsResponse response;
-  for (const v1::Event& fact : request.facts()) {
-    auto result = RecordOne(c, fact);
-    if (result.ok()) {
-      *response.add_results() = *std::move(result);
-      continue;
-    }
-    v1::FactResult* invalid = response.add_results();
-    invalid->set_outcome(v1::FactResult::OUTCOME_INVALID);
-    invalid->set_message(std::string(result.status().message()));
-    invalid->set_reason(ReasonOf(result.status()));
-    invalid->set_field(FieldOf(result.status()));
-  }
+  for (const v1::Event& fact : request.facts()) AddResult(RecordOne(c, fact), &response);
   return response;
+}
+
+v1::RecordFactsResponse RecordErpFacts(Command& c, std::string_view plugin,
+                                       const google::protobuf::RepeatedPtrField<v1::Event>& facts) {
+  const std::set<std::string> channels = ErpChannels(c.store, c.seller, plugin);
+  v1::RecordFactsResponse response;
+  for (const v1::Event& fact : facts) AddResult(RecordErpFact(c, channels, fact), &response);
+  return response;
+}
+
+std::set<std::string> ErpChannels(store::Reader& store, std::string_view seller,
+                                  std::string_view plugin) {
+  std::set<std::string> channels;
+  for (const v1::Channel& channel : store.ListChannels(seller)) {
+    if (std::find(channel.erp_plugins().begin(), channel.erp_plugins().end(), plugin) !=
+        channel.erp_plugins().end()) {
+      channels.insert(channel.name());
+    }
+  }
+  return channels;
 }
 
 absl::Status RecordViolation(Command& c, const Violation& violation) {

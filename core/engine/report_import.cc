@@ -245,7 +245,7 @@ absl::Status ReportImport::Parse(std::string_view piece, bool final) {
   plugin::v1::ParseReportResponse response;
   plugins::PluginHandle::CallOptions options;
   options.deadline = engine_.Now() + absl::Seconds(60);
-  options.seller = seller_;
+  options.seller = names::Seller(seller_);
   if (absl::Status s = plugin_->Call("MarketplacePlugin/ParseReport", request, &response, options);
       !s.ok()) {
     return s;

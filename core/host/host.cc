@@ -21,6 +21,8 @@
 #include "core/engine/engine.h"
 #include "core/host/library_log.h"
 #include "core/host/server_settings.h"
+#include "core/plugins/http_client.h"
+#include "core/plugins/http_recorder.h"
 #include "core/plugins/registry.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
@@ -55,6 +57,17 @@ class DirectoryLock {
   explicit DirectoryLock(int fd) : fd_(fd) {}
   int fd_;
 };
+
+// What sends the HTTP requests of plugins; null for the network alone.
+absl::StatusOr<std::shared_ptr<plugins::HttpSender>> PluginHttp(const HostOptions& options) {
+  if (!options.replay_plugin_http.empty()) {
+    return plugins::ReplayingHttp::Open(options.replay_plugin_http);
+  }
+  if (options.record_plugin_http.empty()) return std::shared_ptr<plugins::HttpSender>();
+  return plugins::RecordingHttp::Open(
+      options.record_plugin_http,
+      std::make_shared<plugins::HttpClient>("aftersales/" AFTERSALES_VERSION));
+}
 
 absl::Status MakeDirectory(const std::filesystem::path& directory) {
   std::error_code error;
@@ -134,10 +147,16 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   plugin_options.enable = options.enable_plugins;
   plugin_options.isolate = options.isolate;
   plugin_options.in_process = options.in_process;
+  plugin_options.quarantine = options.plugin_quarantine;
   plugin_options.runner = options.plugin_runner;
   plugin_options.config = options.plugin_config;
   plugin_options.data_directory = options.data_directory / "plugins";
   plugin_options.host_version = AFTERSALES_VERSION;
+  auto plugin_http = PluginHttp(options);
+  // Files have no limits to keep to.
+  if (!options.replay_plugin_http.empty()) plugin_options.http_limits.burst = 1e9;
+  if (!plugin_http.ok()) return plugin_http.status();
+  plugin_options.http = *std::move(plugin_http);
   parts->plugins = std::make_unique<plugins::PluginRegistry>(
       plugin_options, [clock = parts->clock] { return clock->Now(); },
       [](plugins::LogLevel level, std::string_view plugin, std::string_view text) {
@@ -156,8 +175,11 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   auto store = store::sqlite::Open(std::move(store_options));
   if (!store.ok()) return store.status();
   parts->store = *std::move(store);
-  parts->engine =
-      std::make_unique<engine::Engine>(*parts->store, *parts->plugins, *parts->clock, *parts->ids);
+  engine::EngineOptions engine_options;
+  engine_options.erp.pull = options.erp_pull_every;
+  engine_options.erp.call = options.erp_call_max;
+  parts->engine = std::make_unique<engine::Engine>(*parts->store, *parts->plugins, *parts->clock,
+                                                   *parts->ids, engine_options);
   parts->services = std::make_unique<api::Services>(
       *parts->engine, api::ImportLimits{options.import_idle_max, options.import_time_max});
 

@@ -32,9 +32,9 @@ struct HostOptions {
   std::filesystem::path data_directory;
   // Loopback only, until there are TLS and authentication. Port 0 takes a free one.
   std::string listen = "127.0.0.1:50151";
-  // Folders in which plugins are found, of which those are used that `enable_plugins` names or a
-  // person has enabled; and single plugins, which are used. Names are those of files without their
-  // extension, or `all`.
+  // Folders in which plugins are found (*.so, and programs named *.plugin), of which those are used
+  // that `enable_plugins` names or a person has enabled; and single plugins, which are used. Names
+  // are those of files without their extension, or `all`.
   std::vector<std::filesystem::path> plugin_directories;
   std::vector<std::filesystem::path> plugin_files;
   std::set<std::string> enable_plugins;
@@ -42,10 +42,16 @@ struct HostOptions {
   // What neither names runs in its own.
   std::set<std::string> isolate;
   std::set<std::string> in_process;
+  // How long a plugin rests whose process ended too often in a row.
+  absl::Duration plugin_quarantine = absl::Minutes(5);
   // The program that runs them, which is this one.
   std::filesystem::path plugin_runner = "/proc/self/exe";
-  // Settings by plugin id.
+  // Settings by plugin id; one of the form `@/path` is read from that file.
   std::map<std::string, std::map<std::string, std::string>> plugin_config;
+  // For tests of plugins, a folder each: the HTTP exchanges of plugins are written into the first,
+  // or answered from the second without any network. At most one of them.
+  std::filesystem::path record_plugin_http;
+  std::filesystem::path replay_plugin_http;
   // The clock stands still here and ids come out the same in every run: for demos.
   std::optional<absl::Time> pinned_time;
   // A clock of the caller's, for tests. Goes before pinned_time.
@@ -56,6 +62,9 @@ struct HostOptions {
   // How long an import may wait for its caller's next message, and take in all.
   absl::Duration import_idle_max = absl::Seconds(60);
   absl::Duration import_time_max = absl::Hours(1);
+  // How often an ERP is asked what happened there, and how long it may take for one answer.
+  absl::Duration erp_pull_every = absl::Seconds(30);
+  absl::Duration erp_call_max = absl::Seconds(30);
 };
 
 class Host {

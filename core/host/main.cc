@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/conformance/test_child.h"
 #include "core/host/cli/command.h"
 #include "core/plugins/runner.h"
 #include "core/plugins/runner_command.h"
@@ -22,6 +23,10 @@ int main(int argc, char** argv) {
     if (status.ok()) return 0;
     std::fprintf(stderr, "<3>%s\n", std::string(status.message()).c_str());
     return 1;
+  }
+  // Started by `plugin check` for one test, which is to be quick as well.
+  if (argc == 3 && std::string_view(argv[1]) == aftersales::conformance::kTestCommand) {
+    return aftersales::conformance::RunTestChild(argv[2]);
   }
   return aftersales::cli::RunProgram(std::vector<std::string>(argv + 1, argv + argc),
                                      aftersales::cli::Terminal::Standard());

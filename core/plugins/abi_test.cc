@@ -2,6 +2,7 @@
 // find every field where it was; these structs may grow at their end and change in no other way.
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "aftersales/plugin.h"
 #include "gtest/gtest.h"
@@ -56,6 +57,23 @@ struct Clock1 {
   uint32_t struct_size, abi_major;
   void* ctx;
   int64_t (*now_unix_ns)(void*);
+};
+struct Http1 {
+  uint32_t struct_size, abi_major;
+  void* ctx;
+  int32_t (*send)(void*, const Call1*, Bytes1, const Sink1*, const Sink1*);
+};
+struct Secrets1 {
+  uint32_t struct_size, abi_major;
+  void* ctx;
+  int32_t (*get)(void*, Bytes1, const Sink1*, const Sink1*);
+};
+struct Kv1 {
+  uint32_t struct_size, abi_major;
+  void* ctx;
+  int32_t (*get)(void*, Bytes1, const Sink1*, const Sink1*);
+  int32_t (*put)(void*, Bytes1, Bytes1, const Sink1*);
+  int32_t (*erase)(void*, Bytes1, const Sink1*);
 };
 
 #define SAME_PLACE(now, then, field)                             \
@@ -114,6 +132,29 @@ SAME_PLACE(aftersales_log_1, Log1, log);
 static_assert(sizeof(aftersales_clock_1) == sizeof(Clock1), "a revision of an extension is frozen");
 SAME_PLACE(aftersales_clock_1, Clock1, ctx);
 SAME_PLACE(aftersales_clock_1, Clock1, now_unix_ns);
+static_assert(sizeof(aftersales_http_1) == sizeof(Http1), "a revision of an extension is frozen");
+SAME_PLACE(aftersales_http_1, Http1, struct_size);
+SAME_PLACE(aftersales_http_1, Http1, abi_major);
+SAME_PLACE(aftersales_http_1, Http1, ctx);
+SAME_PLACE(aftersales_http_1, Http1, send);
+static_assert(sizeof(aftersales_secrets_1) == sizeof(Secrets1),
+              "a revision of an extension is frozen");
+SAME_PLACE(aftersales_secrets_1, Secrets1, struct_size);
+SAME_PLACE(aftersales_secrets_1, Secrets1, abi_major);
+SAME_PLACE(aftersales_secrets_1, Secrets1, ctx);
+SAME_PLACE(aftersales_secrets_1, Secrets1, get);
+static_assert(sizeof(aftersales_kv_1) == sizeof(Kv1), "a revision of an extension is frozen");
+SAME_PLACE(aftersales_kv_1, Kv1, struct_size);
+SAME_PLACE(aftersales_kv_1, Kv1, abi_major);
+SAME_PLACE(aftersales_kv_1, Kv1, ctx);
+SAME_PLACE(aftersales_kv_1, Kv1, get);
+SAME_PLACE(aftersales_kv_1, Kv1, put);
+SAME_PLACE(aftersales_kv_1, Kv1, erase);
+
+// A plugin finds them by these, so they are as frozen as the structs.
+static_assert(std::string_view(AFTERSALES_EXT_HTTP_1) == "http/1");
+static_assert(std::string_view(AFTERSALES_EXT_SECRETS_1) == "secrets/1");
+static_assert(std::string_view(AFTERSALES_EXT_KV_1) == "kv/1");
 
 #undef SAME_PLACE
 

@@ -53,7 +53,7 @@ struct Pipe {
 
 // In the child, between fork and exec: only what is safe there.
 [[noreturn]] void Become(const Pipe& input, const Pipe& output, const Pipe& errors, pid_t parent,
-                         [[maybe_unused]] rlim_t memory, char* const* argv,
+                         [[maybe_unused]] rlim_t memory, int nice_by, char* const* argv,
                          char* const* environment) {
   // Whatever becomes of the host, its children end with it; one that ended before this is gone.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -72,11 +72,16 @@ struct Pipe {
   const rlimit data = {memory, memory};
   setrlimit(RLIMIT_DATA, &data);
 #endif
+  [[maybe_unused]] const int nicer = nice(nice_by);
   const rlimit core = {0, 0};
   setrlimit(RLIMIT_CORE, &core);
   execve(argv[0], argv, environment);
-  constexpr char kFailed[] = "<3>cannot be executed\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kFailed, sizeof(kFailed) - 1);
+  // For a script it may be its interpreter that is not there.
+  constexpr char kFailed[] = "<3>cannot be executed: ";
+  const char* why = strerrordesc_np(errno);
+  [[maybe_unused]] ssize_t written = write(STDERR_FILENO, kFailed, sizeof(kFailed) - 1);
+  if (why != nullptr) written = write(STDERR_FILENO, why, std::strlen(why));
+  written = write(STDERR_FILENO, "\n", 1);
   _exit(127);
 }
 
@@ -89,6 +94,10 @@ std::vector<std::string> EnvironmentFor(const ChildProcess::Options& options) {
   variables.push_back(absl::StrCat(kCookieVariable, "=", kCookie));
   variables.push_back(absl::StrCat(kSocketVariable, "=", options.socket));
   variables.push_back(absl::StrCat(kHostVariable, "=", options.host_version));
+  if (!options.host_socket.empty()) {
+    variables.push_back(absl::StrCat(kHostSocketVariable, "=", options.host_socket));
+    variables.push_back(absl::StrCat(kTokenVariable, "=", options.token));
+  }
   return variables;
 }
 
@@ -126,7 +135,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Options&
   if (pid < 0) return SystemError("no process for a plugin");
   if (pid == 0) {
     Become(input, output, errors, parent, static_cast<rlim_t>(options.memory_bytes_max),
-           argv.data(), environment.data());
+           options.nice, argv.data(), environment.data());
   }
   const int pid_fd = pidfd_open(pid, 0);
   if (pid_fd < 0) {
@@ -171,8 +180,8 @@ ChildProcess::ChildProcess(pid_t pid, int pid_fd, int input, int output, int err
     : pid_(pid),
       pid_fd_(pid_fd),
       input_(input),
-      output_{output, ""},
-      errors_{errors, ""},
+      output_{output},
+      errors_{errors},
       socket_(std::move(socket)),
       line_(std::move(line)) {}
 
@@ -203,14 +212,19 @@ bool ChildProcess::Step(int wake_fd, absl::Duration wait, bool* woken) {
           ? -1
           : static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(wait) + 1, 1 << 30));
   if (poll(watched, std::size(watched), milliseconds) < 0) return true;  // EINTR
+  if (watched[2].revents != 0 || watched[3].revents != 0) Read();
   *woken = watched[1].revents != 0;
-  const bool ended = watched[0].revents != 0;
-  // Also what it said last.
-  if (ended || watched[2].revents != 0) Read(output_);
-  if (ended || watched[3].revents != 0) Read(errors_);
-  if (!ended) return true;
+  if (watched[0].revents == 0) return true;
+  // What it said last.
+  Read();
   Reap();
   return false;
+}
+
+void ChildProcess::Read() {
+  // Its reasons before its handshake, and before its end.
+  Read(errors_);
+  Read(output_);
 }
 
 void ChildProcess::Read(Stream& stream) {
@@ -230,8 +244,7 @@ void ChildProcess::Read(Stream& stream) {
       const bool cut = end == std::string::npos;
       const std::string line = pending.substr(0, cut ? kLineBytesMax : end);
       pending.erase(0, cut ? kLineBytesMax : end + 1);
-      // Log lines may come before it, and what a library says on standard error is none.
-      if (wants_handshake_ && &stream == &output_ && !absl::StartsWith(line, "<")) {
+      if (wants_handshake_ && &stream == &output_) {
         handshake_ = line;
         wants_handshake_ = false;
       } else {

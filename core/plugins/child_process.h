@@ -23,6 +23,10 @@ inline constexpr char kCookieVariable[] = "AFTERSALES_PLUGIN";
 inline constexpr char kCookie[] = "b7c2f0d4-this-is-started-by-aftersales";
 inline constexpr char kSocketVariable[] = "AFTERSALES_PLUGIN_SOCKET";
 inline constexpr char kHostVariable[] = "AFTERSALES_PLUGIN_HOST";  // version of the host
+// Where the host serves PluginHost, and what says which plugin calls it.
+inline constexpr char kHostSocketVariable[] = "AFTERSALES_PLUGIN_HOST_SOCKET";
+inline constexpr char kTokenVariable[] = "AFTERSALES_PLUGIN_TOKEN";
+inline constexpr char kTokenMetadata[] = "aftersales-plugin-token";
 
 // Not thread-safe. The thread that starts a child must live as long as the child may: the system
 // ends it with that thread.
@@ -32,8 +36,11 @@ class ChildProcess {
     std::vector<std::string> command;  // program and arguments, by path
     std::string socket;                // where it is to listen; at most 107 bytes
     std::string host_version;
+    std::string host_socket;  // of PluginHost; empty where it is not served
+    std::string token;
     absl::Duration start_timeout = absl::Seconds(10);
     int64_t memory_bytes_max = int64_t{1} << 30;  // of its data; what it takes beyond fails
+    int nice = 5;  // added to this process's: where processors are scarce, others go first
   };
   // Takes a line of its output, or one about it.
   using LineFn = std::function<void(std::string_view line)>;
@@ -58,16 +65,17 @@ class ChildProcess {
   const std::string& end() const { return end_; }
 
  private:
-  // One of its two outputs, and the line of it that has no end yet. -1 once it is closed.
+  // What it writes, cut into lines.
   struct Stream {
     int fd;
-    std::string pending;
+    std::string pending = {};
   };
 
   ChildProcess(pid_t pid, int pid_fd, int input, int output, int errors, std::string socket,
                LineFn line);
   // Waits for output or the end, at most so long, and handles it; false once it has ended.
   bool Step(int wake_fd, absl::Duration wait, bool* woken);
+  void Read();
   void Read(Stream& stream);
   void Reap();
 

@@ -39,6 +39,12 @@ void Circuit::Report(bool outage, Clock::time_point now) {
   open_.store(true, std::memory_order_release);
 }
 
+void Circuit::SaidNothing() {
+  if (!open_.load(std::memory_order_relaxed)) return;
+  absl::MutexLock lock(&mu_);
+  probing_ = false;
+}
+
 void Circuit::Reset() {
   absl::MutexLock lock(&mu_);
   outages_.store(0);

@@ -21,6 +21,8 @@ class Circuit {
   // Whether a call may be made now. Whoever is let through must say how it went.
   bool Allows(Clock::time_point now);
   void Report(bool outage, Clock::time_point now);
+  // A call that was let through said nothing about the remote side.
+  void SaidNothing();
   // Closes it: another plugin is behind it.
   void Reset();
   // How long it stays open. Nothing while it is closed.

@@ -38,6 +38,16 @@ TEST(Circuit, OpensAfterFiveInARowAndLongerEachTime) {
   EXPECT_EQ(*circuit.OpenFor(now), seconds(1)) << "it begins anew";
 }
 
+TEST(Circuit, ATryThatSaidNothingIsFollowedByAnother) {
+  Circuit circuit;
+  Circuit::Clock::time_point now{};
+  for (int i = 0; i < 5; ++i) circuit.Report(true, now);
+  now += seconds(1);
+  ASSERT_TRUE(circuit.Allows(now));
+  circuit.SaidNothing();
+  EXPECT_TRUE(circuit.Allows(now));
+}
+
 TEST(Circuit, CallsThatWereUnderWayWhenItOpenedChangeNothing) {
   Circuit circuit;
   const Circuit::Clock::time_point now{};

@@ -1,24 +1,55 @@
 #include "core/plugins/host_services.h"
 
 #include <algorithm>
-#include <utility>
+#include <deque>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_replace.h"
+#include "absl/synchronization/mutex.h"
 
 namespace aftersales::plugins {
+namespace {
 
-Redactor::Redactor(std::vector<std::string> secrets) : secrets_(std::move(secrets)) {
-  std::erase(secrets_, std::string());
-  std::sort(secrets_.begin(), secrets_.end(),
-            [](const auto& a, const auto& b) { return a.size() > b.size(); });
+constexpr size_t kSecretsMax = 256;
+
+}  // namespace
+
+struct Redactor::Secrets {
+  absl::Mutex mu;
+  std::deque<std::string> by_age ABSL_GUARDED_BY(mu);
+  // Longest first, so that none hides in another.
+  std::vector<std::string> by_length ABSL_GUARDED_BY(mu);
+};
+
+Redactor::Redactor(const std::vector<std::string>& secrets)
+    : secrets_(std::make_shared<Secrets>()) {
+  for (const std::string& secret : secrets) Add(secret);
 }
 
 std::string Redactor::Apply(std::string_view text) const {
   std::string result(text);
-  for (const std::string& secret : secrets_) {
+  if (secrets_ == nullptr) return result;
+  absl::ReaderMutexLock lock(&secrets_->mu);
+  for (const std::string& secret : secrets_->by_length) {
     absl::StrReplaceAll({{secret, "[secret]"}}, &result);
   }
   return result;
+}
+
+void Redactor::Add(const std::string& secret) const {
+  if (secrets_ == nullptr || secret.empty()) return;
+  {
+    // Nearly every one is known.
+    absl::ReaderMutexLock lock(&secrets_->mu);
+    const auto& known = secrets_->by_length;
+    if (std::find(known.begin(), known.end(), secret) != known.end()) return;
+  }
+  absl::MutexLock lock(&secrets_->mu);
+  if (secrets_->by_age.size() >= kSecretsMax) secrets_->by_age.pop_front();
+  secrets_->by_age.push_back(secret);
+  secrets_->by_length.assign(secrets_->by_age.begin(), secrets_->by_age.end());
+  std::sort(secrets_->by_length.begin(), secrets_->by_length.end(),
+            [](const auto& a, const auto& b) { return a.size() > b.size(); });
 }
 
 }  // namespace aftersales::plugins

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,17 +22,21 @@ using LogFn = std::function<void(LogLevel level, std::string_view plugin, std::s
 // Tells the time, for clock/1 and deadlines. Called by any thread.
 using NowFn = std::function<absl::Time()>;
 
-// Keeps the values of secret settings out of every text that comes from a plugin.
+// Keeps the values of secret settings out of every text that comes from a plugin. Copies share what
+// they know. Thread-safe.
 class Redactor {
  public:
   Redactor() = default;
-  explicit Redactor(std::vector<std::string> secrets);
+  explicit Redactor(const std::vector<std::string>& secrets);
 
   // `text` with each secret replaced by `[secret]`.
   std::string Apply(std::string_view text) const;
+  // Learns of another secret, for all copies. The last 256 are known; of one made by default none.
+  void Add(const std::string& secret) const;
 
  private:
-  std::vector<std::string> secrets_;  // Longest first, so that none hides in another.
+  struct Secrets;
+  std::shared_ptr<Secrets> secrets_;
 };
 
 }  // namespace aftersales::plugins

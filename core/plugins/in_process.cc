@@ -54,8 +54,35 @@ absl::Status ToStatus(int32_t code, std::string_view details) {
     for (const auto& detail : written.details()) {
       status.SetPayload(detail.type_url(), absl::Cord(detail.value()));
     }
+    RemoveMarks(&status);
   }
   return status;
+}
+
+}  // namespace
+
+namespace {
+
+int32_t WriteBytes(const std::string& bytes, const aftersales_sink* sink) {
+  if (bytes.empty() || sink == nullptr) return 0;
+  uint8_t* out = sink->reserve(sink->ctx, bytes.size());
+  if (out == nullptr) return static_cast<int32_t>(absl::StatusCode::kResourceExhausted);
+  std::copy(bytes.begin(), bytes.end(), out);
+  return 0;
+}
+
+int32_t WriteStatus(const absl::Status& status, const aftersales_sink* sink) {
+  if (status.ok()) return 0;
+  google::rpc::Status details;
+  details.set_code(static_cast<int>(status.code()));
+  details.set_message(std::string(status.message()));
+  WriteBytes(details.SerializeAsString(), sink);
+  return static_cast<int32_t>(status.code());
+}
+
+int32_t WriteValue(const absl::StatusOr<std::string>& value, const aftersales_sink* sink,
+                   const aftersales_sink* status_sink) {
+  return value.ok() ? WriteBytes(*value, sink) : WriteStatus(value.status(), status_sink);
 }
 
 }  // namespace
@@ -75,7 +102,15 @@ class PluginHost {
              Bytes(version_),
              &GetExtension},
         log_extension_{sizeof(aftersales_log_1), AFTERSALES_ABI_MAJOR, this, &Log},
-        clock_extension_{sizeof(aftersales_clock_1), AFTERSALES_ABI_MAJOR, this, &NowUnixNs} {}
+        clock_extension_{sizeof(aftersales_clock_1), AFTERSALES_ABI_MAJOR, this, &NowUnixNs},
+        http_extension_{sizeof(aftersales_http_1), AFTERSALES_ABI_MAJOR, this, &Send},
+        secrets_extension_{sizeof(aftersales_secrets_1), AFTERSALES_ABI_MAJOR, this, &GetSecret},
+        kv_extension_{sizeof(aftersales_kv_1),
+                      AFTERSALES_ABI_MAJOR,
+                      this,
+                      &GetValue,
+                      &PutValue,
+                      &EraseValue} {}
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
@@ -87,12 +122,18 @@ class PluginHost {
     redactor_ = std::move(redactor);
   }
 
+  void SetServices(std::shared_ptr<PluginServices> services) {
+    absl::MutexLock lock(&mu_);
+    services_ = std::move(services);
+  }
+
   // The host's functions are not called any more from here on.
   void Close() {
     absl::MutexLock lock(&mu_);
     last_now_ = now_();
     now_ = nullptr;
     log_ = nullptr;
+    services_ = nullptr;
   }
 
   // The last that the plugin logged, for why it refused to load.
@@ -111,6 +152,9 @@ class PluginHost {
     const std::string_view wanted(id);
     if (wanted == AFTERSALES_EXT_LOG_1) return &host->log_extension_;
     if (wanted == AFTERSALES_EXT_CLOCK_1) return &host->clock_extension_;
+    if (wanted == AFTERSALES_EXT_HTTP_1) return &host->http_extension_;
+    if (wanted == AFTERSALES_EXT_SECRETS_1) return &host->secrets_extension_;
+    if (wanted == AFTERSALES_EXT_KV_1) return &host->kv_extension_;
     return nullptr;
   }
 
@@ -140,6 +184,68 @@ class PluginHost {
     return absl::ToUnixNanos(host->now_ == nullptr ? host->last_now_ : host->now_());
   }
 
+  // Runs `body` with the services. As with Log, no exception gets out.
+  template <typename Body>
+  static int32_t With(void* ctx, const aftersales_sink* status_sink, Body body) try {
+    auto* host = static_cast<PluginHost*>(ctx);
+    std::shared_ptr<PluginServices> services;
+    {
+      absl::ReaderMutexLock lock(&host->mu_);
+      services = host->services_;
+    }
+    if (services == nullptr) {
+      return WriteStatus(absl::FailedPreconditionError(
+                             "the host does not know the plugin before Configure; ask then"),
+                         status_sink);
+    }
+    return body(*services);
+  } catch (...) {
+    return static_cast<int32_t>(absl::StatusCode::kInternal);
+  }
+
+  static int32_t Send(void* ctx, const aftersales_call* call, aftersales_bytes bytes,
+                      const aftersales_sink* response_sink, const aftersales_sink* status_sink) {
+    return With(ctx, status_sink, [&](PluginServices& services) {
+      plugin::v1::SendHttpRequestRequest request;
+      plugin::v1::SendHttpRequestResponse response;
+      if (bytes.size > kMessageBytesMax ||
+          !request.ParseFromArray(bytes.data, static_cast<int>(bytes.size))) {
+        return WriteStatus(
+            absl::InvalidArgumentError("the request is not a valid SendHttpRequestRequest"),
+            status_sink);
+      }
+      const auto cancelled = [call] {
+        return call != nullptr && call->is_cancelled != nullptr && call->is_cancelled(call->ctx);
+      };
+      const absl::Status status = services.SendHttpRequest(request, cancelled, &response);
+      if (!status.ok()) return WriteStatus(status, status_sink);
+      return WriteBytes(response.SerializeAsString(), response_sink);
+    });
+  }
+  static int32_t GetSecret(void* ctx, aftersales_bytes key, const aftersales_sink* value,
+                           const aftersales_sink* status) {
+    return With(ctx, status, [&](PluginServices& services) {
+      return WriteValue(services.GetSecret(View(key)), value, status);
+    });
+  }
+  static int32_t GetValue(void* ctx, aftersales_bytes key, const aftersales_sink* value,
+                          const aftersales_sink* status) {
+    return With(ctx, status, [&](PluginServices& services) {
+      return WriteValue(services.GetValue(View(key)), value, status);
+    });
+  }
+  static int32_t PutValue(void* ctx, aftersales_bytes key, aftersales_bytes value,
+                          const aftersales_sink* status) {
+    return With(ctx, status, [&](PluginServices& services) {
+      return WriteStatus(services.PutValue(View(key), View(value)), status);
+    });
+  }
+  static int32_t EraseValue(void* ctx, aftersales_bytes key, const aftersales_sink* status) {
+    return With(ctx, status, [&](PluginServices& services) {
+      return WriteStatus(services.DeleteValue(View(key)), status);
+    });
+  }
+
   const std::string version_;
   mutable absl::Mutex mu_;
   std::string name_ ABSL_GUARDED_BY(mu_);
@@ -149,9 +255,13 @@ class PluginHost {
   absl::Time last_now_ ABSL_GUARDED_BY(mu_);
   std::string last_text_ ABSL_GUARDED_BY(mu_);
   bool keep_last_text_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<PluginServices> services_ ABSL_GUARDED_BY(mu_);
   const aftersales_host_api api_;
   const aftersales_log_1 log_extension_;
   const aftersales_clock_1 clock_extension_;
+  const aftersales_http_1 http_extension_;
+  const aftersales_secrets_1 secrets_extension_;
+  const aftersales_kv_1 kv_extension_;
 };
 
 namespace {
@@ -228,8 +338,39 @@ absl::StatusOr<std::unique_ptr<InProcessTransport>> InProcessTransport::Load(
 }
 
 InProcessTransport::~InProcessTransport() {
+  Shutdown().IgnoreError();
   if (instance_ != nullptr) api_->destroy(instance_);
   host_->Close();
+}
+
+absl::Status InProcessTransport::Shutdown() {
+  if (instance_ == nullptr || shut_down_.exchange(true)) return absl::OkStatus();
+  const int method = Resolve(kShutdownPath);
+  if (method < 0) return absl::OkStatus();
+  CallContext context;
+  context.deadline = std::chrono::steady_clock::now() + kShutdownTime;
+  CallBuffer response;
+  return Call(method, context, {}, &response);
+}
+
+absl::StatusOr<plugin::v1::ValidateConfigResponse> InProcessTransport::ValidateConfig(
+    const plugin::v1::ValidateConfigRequest& request) {
+  const int method = Resolve(kValidateConfigPath);
+  if (method < 0) return absl::UnimplementedError("has no ValidateConfig");
+  CallContext context;
+  context.deadline = std::chrono::steady_clock::now() + kValidateConfigTime;
+  CallBuffer buffer;
+  const absl::Status status = Call(method, context, request.SerializeAsString(), &buffer);
+  if (!status.ok()) return status;
+  plugin::v1::ValidateConfigResponse response;
+  if (!response.ParseFromArray(buffer.bytes().data(), static_cast<int>(buffer.bytes().size()))) {
+    return absl::InternalError("its answer is not a valid ValidateConfigResponse");
+  }
+  return response;
+}
+
+void InProcessTransport::SetServices(std::shared_ptr<PluginServices> services) {
+  host_->SetServices(std::move(services));
 }
 
 void InProcessTransport::SetIdentity(const std::string& plugin_id, Redactor redactor) {
@@ -291,8 +432,14 @@ absl::Status InProcessTransport::Call(int method, const CallContext& context,
   const aftersales_sink response_sink = SinkInto(response);
   CallBuffer details;
   const aftersales_sink status_sink = SinkInto(&details);
-  const int32_t code =
-      api_->call(instance_, method, &call, Bytes(request), &response_sink, &status_sink);
+  int32_t code = 0;
+  try {
+    code = api_->call(instance_, method, &call, Bytes(request), &response_sink, &status_sink);
+  } catch (const std::exception& e) {
+    return absl::InternalError(absl::StrCat("let an exception out of its code: ", e.what()));
+  } catch (...) {
+    return absl::InternalError("let an exception of unknown type out of its code");
+  }
   if (code == 0) return absl::OkStatus();
   return ToStatus(code, details.bytes());
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -36,6 +37,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
     for (const auto& detail : details.details()) {
       converted.SetPayload(detail.type_url(), absl::Cord(detail.value()));
     }
+    RemoveMarks(&converted);
   }
   return converted;
 }
@@ -64,6 +66,8 @@ struct IsolatedTransport::Up {
   pid_t pid;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<UnaryCalls> calls;
+  // With the child it loses what the host offers.
+  ServicesServer::Admission admission;
 };
 
 absl::StatusOr<std::unique_ptr<IsolatedTransport>> IsolatedTransport::Start(Options options,
@@ -162,6 +166,7 @@ void IsolatedTransport::Supervise() {
       answered = answered_;
       if (!kill_reason_.empty()) problem = std::exchange(kill_reason_, std::string());
     }
+    if (stop && up != nullptr && !ended) TellShutdown(*up);
     up.reset();  // with the last call on it, its connection goes
     if (stop) {
       child->Stop(kStopGrace);
@@ -211,6 +216,10 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
     configuration = configuration_;
     configured = configured_;
   }
+  ServicesServer::Admission admission =
+      options_.services == nullptr ? ServicesServer::Admission() : options_.services->Admit(slot_);
+  if (options_.services != nullptr) child_options.host_socket = options_.services->socket();
+  child_options.token = admission.token();
   auto child =
       ChildProcess::Start(child_options, [this](std::string_view line) { TakeLine(line); });
   if (!child.ok()) {
@@ -219,7 +228,8 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
   }
   auto channel = ChannelTo(child_options.socket);
   auto calls = std::make_unique<UnaryCalls>(channel);
-  auto started = std::make_shared<Up>(Up{(*child)->pid(), std::move(channel), std::move(calls)});
+  auto started = std::make_shared<Up>(
+      Up{(*child)->pid(), std::move(channel), std::move(calls), std::move(admission)});
   if (configured) {
     CallBuffer response;
     const absl::Status status =
@@ -304,6 +314,42 @@ absl::StatusOr<plugin::v1::DescribeResponse> IsolatedTransport::Describe() {
   return description;
 }
 
+absl::StatusOr<plugin::v1::ValidateConfigResponse> IsolatedTransport::ValidateConfig(
+    const plugin::v1::ValidateConfigRequest& request) {
+  CallContext context;
+  context.deadline = SteadyClock::now() + kValidateConfigTime;
+  std::string problem;
+  const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
+  if (up == nullptr) return absl::UnavailableError(problem);
+  CallBuffer buffer;
+  const absl::Status status =
+      CallOn(*up, kValidateConfigPath, context, request.SerializeAsString(), &buffer);
+  if (!status.ok()) return status;
+  plugin::v1::ValidateConfigResponse response;
+  if (!response.ParseFromArray(buffer.bytes().data(), static_cast<int>(buffer.bytes().size()))) {
+    return absl::InternalError("its answer is not a valid ValidateConfigResponse");
+  }
+  return response;
+}
+
+void IsolatedTransport::SetServices(std::shared_ptr<PluginServices> services) {
+  slot_->Set(std::move(services));
+}
+
+void IsolatedTransport::TellShutdown(const Up& up) const {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!configured_) return;
+  }
+  CallContext context;
+  context.deadline = SteadyClock::now() + kShutdownTime;
+  CallBuffer response;
+  const absl::Status status = CallOn(up, kShutdownPath, context, {}, &response);
+  if (!status.ok() && status.code() != absl::StatusCode::kUnimplemented) {
+    Log(LogLevel::kWarning, absl::StrCat("did not take its end well: ", status.message()));
+  }
+}
+
 absl::Status IsolatedTransport::Configure(const plugin::v1::ConfigureRequest& request) {
   CallContext context = Within(options_.start_timeout);
   std::string problem;
@@ -337,9 +383,9 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
   std::string problem;
   const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
   if (up == nullptr) {
-    return absl::ResourceExhaustedError(
+    return NotMade(absl::ResourceExhaustedError(
         absl::StrCat("was not called: ", problem.empty() ? "it is being started" : problem,
-                     "; see `aftersales plugins list`"));
+                     "; see `aftersales plugins list`")));
   }
   const absl::Status status = CallOn(*up, path, context, request, response);
   if (status.code() == absl::StatusCode::kUnavailable) {
@@ -347,12 +393,26 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
     // it is no sign of life.
     if (up->channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
       GiveUp(up, "lost its connection");
+      return LostProcess(status);
     }
     return status;
+  }
+  if (status.code() == absl::StatusCode::kInternal ||
+      status.code() == absl::StatusCode::kResourceExhausted) {
+    CheckMemory(up);
   }
   CheckHang(up, status.code() == absl::StatusCode::kDeadlineExceeded &&
                     SteadyClock::now() >= context.deadline + kAnswerGrace);
   return status;
+}
+
+void IsolatedTransport::CheckMemory(const std::shared_ptr<Up>& up) {
+  // Total, resident, shared, code, libraries, data; in pages.
+  std::ifstream file(absl::StrCat("/proc/", up->pid, "/statm"));
+  int64_t pages = 0;
+  for (int field = 0; field < 6; ++field) file >> pages;
+  if (!file || pages * sysconf(_SC_PAGESIZE) < options_.memory_bytes_max / 10 * 9) return;
+  GiveUp(up, absl::StrCat("has used up its memory of ", options_.memory_bytes_max >> 20, " MB"));
 }
 
 void IsolatedTransport::CheckHang(const std::shared_ptr<Up>& up, bool overran) {

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "core/plugins/child_process.h"
 #include "core/plugins/host_services.h"
+#include "core/plugins/services_server.h"
 #include "core/plugins/transport.h"
 
 namespace aftersales::plugins {
@@ -40,16 +41,20 @@ class IsolatedTransport : public Transport {
     int crash_loop = 5;
     absl::Duration quarantine = absl::Minutes(5);
     int64_t memory_bytes_max = int64_t{1} << 30;
+    ServicesServer* services = nullptr;  // where the child finds those of the host; may be null
   };
 
   // Starts it and waits until it takes calls. UNAVAILABLE says why it does not.
   static absl::StatusOr<std::unique_ptr<IsolatedTransport>> Start(Options options, NowFn now,
                                                                   LogFn log);
-  // Asks the child to end, and kills it when it does not.
+  // Tells the plugin, asks the child to end, and kills it when it does not.
   ~IsolatedTransport() override;
 
   void SetIdentity(const std::string& plugin_id, Redactor redactor) override;
   absl::StatusOr<plugin::v1::DescribeResponse> Describe() override;
+  absl::StatusOr<plugin::v1::ValidateConfigResponse> ValidateConfig(
+      const plugin::v1::ValidateConfigRequest& request) override;
+  void SetServices(std::shared_ptr<PluginServices> services) override;
   absl::Status Configure(const plugin::v1::ConfigureRequest& request) override;
   // A child says for itself, at the call, what it does not have.
   int Resolve(std::string_view path) override;
@@ -65,6 +70,8 @@ class IsolatedTransport : public Transport {
   void Supervise();
   // The next child, configured like the one before; null and `problem` if it does not come up.
   std::unique_ptr<ChildProcess> StartChild(std::shared_ptr<Up>* up, std::string* problem);
+  // Tells a child, which takes no more calls, that it ends.
+  void TellShutdown(const Up& up) const;
   void Wake();
   void Log(LogLevel level, std::string_view text) const;
   void TakeLine(std::string_view line) const;
@@ -73,6 +80,8 @@ class IsolatedTransport : public Transport {
                       std::string_view request, CallBuffer* response) const;
   // Ends a child, so that the next is started.
   void GiveUp(const std::shared_ptr<Up>& up, std::string_view reason);
+  // Ends a child that has no memory left: it would fail at every call from now on.
+  void CheckMemory(const std::shared_ptr<Up>& up);
   // Ends a child that does not answer any more.
   void CheckHang(const std::shared_ptr<Up>& up, bool overran);
 
@@ -80,6 +89,7 @@ class IsolatedTransport : public Transport {
   const NowFn now_;
   const LogFn log_;
   const int wake_fd_;
+  const std::shared_ptr<ServicesSlot> slot_ = std::make_shared<ServicesSlot>();
 
   mutable absl::Mutex mu_;
   std::string name_ ABSL_GUARDED_BY(mu_);

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -199,6 +201,20 @@ TEST_F(IsolatedTest, ProgramsThatAreNoPluginsAreToldApart) {
   EXPECT_THAT(refusal({"/bin/sleep", "60"}), HasSubstr("not made its handshake within 300ms"));
   EXPECT_THAT(refusal({"/nonexistent"}), HasSubstr("cannot be executed"));
   EXPECT_THAT(refusal({"/bin/echo", "1|2|unix|x|grpc"}), HasSubstr("another major"));
+}
+
+TEST_F(IsolatedTest, GivesWayAndHasALimit) {
+  ASSERT_TRUE(Start().ok());
+  const auto process = transport_->Process();
+  ASSERT_TRUE(process.has_value());
+  const auto child = static_cast<id_t>(process->pid);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, child), std::min(19, getpriority(PRIO_PROCESS, 0) + 5));
+  rlimit memory{};
+  ASSERT_EQ(prlimit(process->pid, RLIMIT_DATA, nullptr, &memory), 0);
+  EXPECT_EQ(memory.rlim_max, rlim_t{1} << 30);
+  rlimit core{};
+  ASSERT_EQ(prlimit(process->pid, RLIMIT_CORE, nullptr, &core), 0);
+  EXPECT_EQ(core.rlim_max, 0u);
 }
 
 }  // namespace

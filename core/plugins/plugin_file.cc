@@ -88,6 +88,7 @@ bool AddSymbols(std::string_view symbols, std::string_view names, SharedObject* 
       object->undefined.push_back(*std::move(name));
     } else if (std::find(std::begin(kLinkerMarks), std::end(kLinkerMarks), *name) ==
                std::end(kLinkerMarks)) {
+      if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE) object->unique.push_back(*name);
       object->exported.push_back(*std::move(name));
     }
   }
@@ -158,6 +159,30 @@ absl::StatusOr<std::string> ManifestSha256(const std::filesystem::path& plugin) 
   return found->get<std::string>();
 }
 
+// The bytes of a file that only root and the user of this process could have put there.
+absl::StatusOr<std::string> ReadTrusted(const std::filesystem::path& path) {
+  absl::StatusOr<struct stat> info = Stat(path);
+  if (!info.ok()) return info.status();
+  if (!S_ISREG(info->st_mode)) {
+    return absl::FailedPreconditionError("is not a file; name the plugin's file itself");
+  }
+  if (absl::Status status = CheckOwnership(path, *info); !status.ok()) return status;
+  const std::filesystem::path folder = path.parent_path();
+  const absl::StatusOr<struct stat> folder_info = Stat(folder);
+  if (!folder_info.ok()) return folder_info.status();
+  if (absl::Status status = CheckOwnership(folder, *folder_info); !status.ok()) return status;
+  if (static_cast<std::uintmax_t>(info->st_size) > kFileBytesMax) {
+    return Broken(
+        absl::StrCat("it has ", info->st_size, " bytes, at most ", kFileBytesMax, " are read"));
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad() || !file.is_open()) {
+    return absl::FailedPreconditionError("cannot be read; check its permissions");
+  }
+  return bytes;
+}
+
 }  // namespace
 
 absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
@@ -182,6 +207,14 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
     sections.push_back(*section);
   }
   SharedObject object;
+  // One that says nothing of the stack is taken by the system to want it so.
+  object.executable_stack = true;
+  for (uint64_t i = 0; i < header->e_phnum; ++i) {
+    if (header->e_phoff > bytes.size()) return Broken("it is cut off");
+    const auto segment = At<Elf64_Phdr>(bytes, header->e_phoff + i * sizeof(Elf64_Phdr));
+    if (!segment.has_value()) return Broken("it is cut off");
+    if (segment->p_type == PT_GNU_STACK) object.executable_stack = (segment->p_flags & PF_X) != 0;
+  }
   bool has_symbols = false;
   for (const Elf64_Shdr& section : sections) {
     if (section.sh_type != SHT_DYNSYM && section.sh_type != SHT_DYNAMIC) continue;
@@ -211,28 +244,40 @@ absl::Status CheckSha256(std::string_view sha256, std::string_view wanted,
                    "what says so"));
 }
 
-absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path) {
-  const absl::StatusOr<struct stat> info = Stat(path);
-  if (!info.ok()) return info.status();
-  if (!S_ISREG(info->st_mode)) {
-    return absl::FailedPreconditionError("is not a file; name the .so file itself");
-  }
-  if (absl::Status status = CheckOwnership(path, *info); !status.ok()) return status;
-  const std::filesystem::path folder = path.parent_path();
-  const absl::StatusOr<struct stat> folder_info = Stat(folder);
-  if (!folder_info.ok()) return folder_info.status();
-  if (absl::Status status = CheckOwnership(folder, *folder_info); !status.ok()) return status;
+namespace {
 
-  if (static_cast<std::uintmax_t>(info->st_size) > kFileBytesMax) {
-    return Broken(
-        absl::StrCat("it has ", info->st_size, " bytes, at most ", kFileBytesMax, " are read"));
+// The checksum of a file, if its manifest agrees.
+absl::StatusOr<std::string> CheckedSha256(const std::filesystem::path& path,
+                                          std::string_view bytes) {
+  const auto manifest = ManifestSha256(path);
+  if (!manifest.ok()) return manifest.status();
+  std::string sha256 = Sha256(bytes);
+  if (absl::Status status = CheckSha256(sha256, *manifest, "its manifest"); !status.ok()) {
+    return status;
   }
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad() || !file.is_open()) {
-    return absl::FailedPreconditionError("cannot be read; check its permissions");
+  return sha256;
+}
+
+}  // namespace
+
+bool IsPluginProgram(const std::filesystem::path& path) { return path.extension() != ".so"; }
+
+absl::StatusOr<std::string> CheckPluginProgram(const std::filesystem::path& path) {
+  const auto bytes = ReadTrusted(path);
+  if (!bytes.ok()) return bytes.status();
+  if (access(path.c_str(), X_OK) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("is no shared object by its name, and cannot be executed as a program: ",
+                     std::strerror(errno), "; run: chmod +x ", path.string(),
+                     ", or give a shared object a name that ends in .so"));
   }
-  const absl::StatusOr<SharedObject> object = ReadSharedObject(bytes);
+  return CheckedSha256(path, *bytes);
+}
+
+absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path) {
+  const absl::StatusOr<std::string> bytes = ReadTrusted(path);
+  if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<SharedObject> object = ReadSharedObject(*bytes);
   if (!object.ok()) return object.status();
 
   for (const std::string& name : object->needed) {
@@ -270,13 +315,7 @@ absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path) {
         "), which could be mixed up with the host's; build it with aftersales_add_plugin, which ",
         "hides them"));
   }
-  const std::string sha256 = Sha256(bytes);
-  const auto manifest = ManifestSha256(path);
-  if (!manifest.ok()) return manifest.status();
-  if (absl::Status status = CheckSha256(sha256, *manifest, "its manifest"); !status.ok()) {
-    return status;
-  }
-  return sha256;
+  return CheckedSha256(path, *bytes);
 }
 
 }  // namespace aftersales::plugins

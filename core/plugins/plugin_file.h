@@ -23,6 +23,10 @@ struct SharedObject {
   std::vector<std::string> undefined;
   // Names of the objects that it is linked against (DT_NEEDED).
   std::vector<std::string> needed;
+  // Exported names of which a process has one only, whatever is loaded (STB_GNU_UNIQUE).
+  std::vector<std::string> unique;
+  // Whether it makes the stack of its process executable, which only broken code needs.
+  bool executable_stack = false;
 };
 
 // Reads a shared object from the bytes of its file. FAILED_PRECONDITION says what is wrong with it:
@@ -42,5 +46,13 @@ absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path);
 
 // Whether `sha256` is that of a file: any is when none is `wanted`. FAILED_PRECONDITION.
 absl::Status CheckSha256(std::string_view sha256, std::string_view wanted, std::string_view source);
+
+// Whether a plugin is a program to be started, and not a shared object: whether its name ends in
+// anything but `.so`.
+bool IsPluginProgram(const std::filesystem::path& path);
+
+// The same of a program. Asked are: owners and modes, as of a shared object, and that this process
+// may execute it. What it is built of is its own business, since it runs in a process of its own.
+absl::StatusOr<std::string> CheckPluginProgram(const std::filesystem::path& path);
 
 }  // namespace aftersales::plugins

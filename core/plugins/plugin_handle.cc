@@ -241,8 +241,8 @@ absl::StatusOr<PluginHandle::Entered> PluginHandle::Enter(Behind& behind,
   if (behind.closed) return Entered::kReplaced;
   if (behind.free_places == 0) {
     if (behind.waiting >= kWaitingMax) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "plugin ", id_, ": ", kWaitingMax, " calls wait for it already; try again later"));
+      return NotMade(absl::ResourceExhaustedError(absl::StrCat(
+          "plugin ", id_, ": ", kWaitingMax, " calls wait for it already; try again later")));
     }
     ++behind.waiting;
     const bool entered =
@@ -255,9 +255,9 @@ absl::StatusOr<PluginHandle::Entered> PluginHandle::Enter(Behind& behind,
     --behind.waiting;
     if (behind.closed) return Entered::kReplaced;
     if (!entered) {
-      return absl::DeadlineExceededError(absl::StrCat(
+      return NotMade(absl::DeadlineExceededError(absl::StrCat(
           "plugin ", id_, ": no place came free before the deadline (it takes ",
-          std::max(1, behind.plugin.description.max_concurrency()), " calls at once)"));
+          std::max(1, behind.plugin.description.max_concurrency()), " calls at once)")));
     }
   }
   --behind.free_places;
@@ -320,17 +320,13 @@ absl::Status PluginHandle::Call(std::string_view method,
   if (options.deadline != absl::InfiniteFuture()) {
     const absl::Duration left = options.deadline - now_();
     if (left <= absl::ZeroDuration()) {
-      return absl::DeadlineExceededError(absl::StrCat(
-          "plugin ", id_, ": the deadline of ", std::string(method), " was over before the call"));
+      return NotMade(absl::DeadlineExceededError(absl::StrCat(
+          "plugin ", id_, ": the deadline of ", std::string(method), " was over before the call")));
     }
     context.deadline = SteadyDeadline(left);
   }
   while (true) {
-    if (!enabled()) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "plugin ", id_, " was not called: it is disabled; `aftersales plugins enable ", id_,
-          "` puts it in use again"));
-    }
+    if (!enabled()) return IsDisabled();
     const absl::Duration wait = context.deadline == SteadyClock::time_point::max()
                                     ? absl::InfiniteDuration()
                                     : absl::FromChrono(context.deadline - SteadyClock::now());
@@ -353,18 +349,15 @@ absl::Status PluginHandle::Call(std::string_view method,
       return unsupported();
     }
     const bool counts = method != kCheckHealth;
-    if (counts && !circuit_.Allows(SteadyClock::now())) {
-      absl::MutexLock lock(&problem_mu_);
-      return absl::ResourceExhaustedError(
-          absl::StrCat("plugin ", id_,
-                       " was not called: its last calls failed, so it has a moment's "
-                       "rest; the last one said: ",
-                       last_failure_));
-    }
+    if (counts && !circuit_.Allows(SteadyClock::now())) return IsOpen();
     status = behind->plugin.transport->Call(target->index, context, request_bytes.bytes(),
                                             &response_bytes);
     const auto ended = SteadyClock::now();
-    if (counts) circuit_.Report(IsDown(status.code()), ended);
+    if (counts && (WasNotMade(status) || WasLostProcess(status))) {
+      circuit_.SaidNothing();  // that is for its supervisor
+    } else if (counts) {
+      circuit_.Report(IsDown(status.code()), ended);
+    }
     if (counts) times_.Add(absl::FromChrono(ended - began));
   }
   if (status.ok()) {
@@ -379,6 +372,37 @@ absl::Status PluginHandle::Call(std::string_view method,
   if (!status.ok()) status = Named(*behind, status);
   Count(status);
   return status;
+}
+
+absl::Status PluginHandle::IsDisabled() const {
+  const std::shared_ptr<Behind> behind = Current();
+  return NotMade(absl::ResourceExhaustedError(absl::StrCat(
+      "plugin ", id_, " ", behind->plugin.description.version(), " at ", behind->plugin.path,
+      " was not called: it is disabled; `aftersales plugins enable ", id_,
+      "` puts it in use again")));
+}
+
+absl::Status PluginHandle::IsOpen() const {
+  absl::MutexLock lock(&problem_mu_);
+  return NotMade(absl::ResourceExhaustedError(
+      absl::StrCat("plugin ", id_,
+                   " was not called: its last calls failed, so it has a moment's "
+                   "rest; the last one said: ",
+                   last_failure_)));
+}
+
+absl::Status PluginHandle::Ready() const {
+  if (!enabled()) return IsDisabled();
+  if (circuit_.OpenFor(SteadyClock::now()).value_or(SteadyClock::duration::zero()) >
+      SteadyClock::duration::zero()) {
+    return IsOpen();
+  }
+  const std::optional<ProcessInfo> process = Current()->plugin.transport->Process();
+  if (process && process->quarantined) {
+    return NotMade(absl::ResourceExhaustedError(absl::StrCat(
+        "plugin ", id_, " was not called: ", process->problem, "; see `aftersales plugins list`")));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status PluginHandle::CheckHealth(absl::Time deadline) {

@@ -70,8 +70,8 @@ class PluginHandle {
   // Calls `method`, such as `CarrierPlugin/IssueLabel`, and waits for the answer.
   //
   // At most max_concurrency calls run at once; others wait for a place, until their deadline
-  // (DEADLINE_EXCEEDED; the plugin was not called). RESOURCE_EXHAUSTED, without a call: 1024 wait
-  // already, the plugin is disabled, or its last calls failed and it has a moment's rest.
+  // (DEADLINE_EXCEEDED). RESOURCE_EXHAUSTED, without a call: 1024 wait already, the plugin is
+  // disabled, or its last calls failed and it has a moment's rest. Those carry the mark of NotMade.
   // UNIMPLEMENTED, without a call, for a method that is UNSUPPORTED or not of this plugin's kind.
   // INTERNAL when the answer cannot be read. Everything else is what the plugin answered, with its
   // id in front of the message. `response` is cleared first and set only when OK is returned.
@@ -88,6 +88,8 @@ class PluginHandle {
 
   // Whether calls are made.
   bool enabled() const;
+  // Whether a call would be made now; otherwise the refusal that it would get.
+  absl::Status Ready() const;
   // Whether it runs, or would, in a process of its own.
   bool isolated() const;
   // Gives calls to another one from now on, of the same id and kind, and ends the one before once
@@ -118,6 +120,8 @@ class PluginHandle {
   absl::StatusOr<Entered> Enter(Behind& behind, absl::Duration wait) const;
   absl::Status Named(const Behind& behind, const absl::Status& status) const;
   void Count(const absl::Status& status);
+  absl::Status IsDisabled() const;
+  absl::Status IsOpen() const;
 
   const std::string id_;
   const v1::Plugin::Kind kind_;

@@ -12,8 +12,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/plugins/http_client.h"
 #include "core/plugins/in_process.h"
 #include "core/plugins/isolated.h"
+#include "core/plugins/local_services.h"
 #include "core/plugins/plugin_file.h"
 #include "core/plugins/runner_command.h"
 #include "core/status/refusal.h"
@@ -27,6 +29,7 @@ namespace fs = std::filesystem;
 constexpr size_t kIdBytesMax = 40;
 // Of the sockets of plugins in processes of their own. No id begins with a point.
 constexpr char kRunDirectory[] = ".run";
+constexpr char kHostSocket[] = "host";  // those of children have a number behind a point
 constexpr char kSettingsFile[] = "plugins.json";
 constexpr char kNotInUse[] =
     "was found, and nobody has said that it is to be used; `aftersales plugins enable` does, or "
@@ -96,40 +99,52 @@ absl::Status CheckDescription(const plugin::v1::DescribeResponse& d) {
   return absl::OkStatus();
 }
 
-// The settings that the plugin gets. Names keys, never values.
-absl::StatusOr<std::map<std::string, std::string>> Settings(
-    const plugin::v1::DescribeResponse& d, const std::map<std::string, std::string>& given) {
-  std::vector<std::string> known;
-  for (const auto& field : d.config_fields()) known.push_back(field.key());
-  for (const auto& [key, value] : given) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "has no setting `", key, "`; ",
-          known.empty() ? "it takes none" : absl::StrCat("it takes ", absl::StrJoin(known, ", ")),
-          "; correct the configuration of ", d.plugin_id()));
-    }
-  }
-  std::map<std::string, std::string> settings = given;
-  for (const auto& field : d.config_fields()) {
-    if (settings.contains(field.key())) continue;
-    if (field.required()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("needs the setting `", field.key(), "` (", field.description(),
-                       "); add it to the configuration of ", d.plugin_id()));
-    }
-    if (!field.default_value().empty()) settings[field.key()] = field.default_value();
-  }
-  return settings;
-}
-
-Redactor SecretsOf(const plugin::v1::DescribeResponse& d,
-                   const std::map<std::string, std::string>& given) {
+Redactor SecretsOf(const plugin::v1::DescribeResponse& d, const Settings& settings) {
   std::vector<std::string> secrets;
   for (const auto& field : d.config_fields()) {
-    const auto found = given.find(field.key());
-    if (field.secret() && found != given.end()) secrets.push_back(found->second);
+    const auto found = settings.find(field.key());
+    if (field.secret() && found != settings.end()) secrets.push_back(found->second);
   }
-  return Redactor(std::move(secrets));
+  return Redactor(secrets);
+}
+
+// Adds what the plugin itself finds wrong with its settings.
+absl::Status AskThePlugin(Transport& transport, const Settings& settings,
+                          std::vector<std::string>* problems) {
+  plugin::v1::ValidateConfigRequest request;
+  for (const auto& [key, value] : settings) (*request.mutable_config())[key] = value;
+  const auto response = transport.ValidateConfig(request);
+  if (response.status().code() == absl::StatusCode::kUnimplemented) return absl::OkStatus();
+  if (!response.ok()) {
+    return absl::Status(response.status().code(),
+                        absl::StrCat("cannot look at its settings: ", response.status().message()));
+  }
+  for (const auto& problem : response->problems()) {
+    problems->push_back(problem.key().empty()
+                            ? problem.message()
+                            : absl::StrCat("`", problem.key(), "` ", problem.message()));
+  }
+  return absl::OkStatus();
+}
+
+// What a person should be told of a description that is good enough to be used.
+std::vector<std::string> Flaws(const plugin::v1::DescribeResponse& d) {
+  std::vector<std::string> flaws;
+  const auto paths = ContractMethods(d.kind());
+  for (const auto& method : d.methods()) {
+    if (std::none_of(paths.begin(), paths.end(), [&](const std::string& contract_path) {
+          return absl::EndsWith(contract_path, absl::StrCat("/", method.method()));
+        })) {
+      flaws.push_back(absl::StrCat("describes the method `", method.method(),
+                                   "`, which this host does not know; it is not called"));
+    } else if (method.capability() == v1::Plugin::CAPABILITY_MANUAL &&
+               (method.manual_action().title().empty() || method.manual_action().steps().empty())) {
+      flaws.push_back(absl::StrCat("describes the method `", method.method(),
+                                   "` as MANUAL without saying what a person has to do; its author "
+                                   "should set `manual_action` with a title and steps"));
+    }
+  }
+  return flaws;
 }
 
 }  // namespace
@@ -137,7 +152,10 @@ Redactor SecretsOf(const plugin::v1::DescribeResponse& d,
 PluginRegistry::PluginRegistry(Options options, NowFn now, LogFn log)
     : options_(std::move(options)),
       now_(std::move(now)),
-      log_(log != nullptr ? std::move(log) : [](LogLevel, std::string_view, std::string_view) {}) {}
+      log_(log != nullptr ? std::move(log) : [](LogLevel, std::string_view, std::string_view) {}),
+      http_(options_.http != nullptr ? options_.http
+                                     : std::make_shared<HttpClient>(
+                                           absl::StrCat("aftersales/", options_.host_version))) {}
 
 PluginRegistry::~PluginRegistry() = default;
 
@@ -161,7 +179,8 @@ std::vector<PluginRegistry::Found> PluginRegistry::FindFiles() const {
     std::vector<fs::path> found;
     fs::directory_iterator entry(directory, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-      if (entry->path().extension() == ".so") found.push_back(entry->path());
+      const fs::path extension = entry->path().extension();
+      if (extension == ".so" || extension == ".plugin") found.push_back(entry->path());
     }
     if (error) {
       log_(
@@ -239,6 +258,7 @@ absl::Status PluginRegistry::LoadAll() {
 }
 
 bool PluginRegistry::IsIsolated(const fs::path& path, const KeptPlugin* kept) const {
+  if (IsPluginProgram(path)) return true;
   if (kept != nullptr && kept->transport() != v1::Plugin::TRANSPORT_UNSPECIFIED) {
     return kept->transport() == v1::Plugin::TRANSPORT_ISOLATED;
   }
@@ -248,7 +268,7 @@ bool PluginRegistry::IsIsolated(const fs::path& path, const KeptPlugin* kept) co
 absl::StatusOr<LoadedPlugin> PluginRegistry::Load(const fs::path& path, bool isolated,
                                                   std::string_view sha256, std::string_view wanted,
                                                   v1::Plugin* listed) const {
-  auto checked = CheckPluginFile(path);
+  auto checked = IsPluginProgram(path) ? CheckPluginProgram(path) : CheckPluginFile(path);
   if (!checked.ok()) return checked.status();
   if (absl::Status status = CheckSha256(*checked, sha256, "what was given for it"); !status.ok()) {
     return status;
@@ -290,33 +310,39 @@ absl::StatusOr<LoadedPlugin> PluginRegistry::Load(const fs::path& path, bool iso
   }
   listed->set_name(absl::StrCat("plugins/", id));
 
-  static const std::map<std::string, std::string> kNone;
+  static const Settings kNone;
   const auto configured = options_.config.find(id);
-  const auto& given = configured == options_.config.end() ? kNone : configured->second;
-  plugin.redactor = SecretsOf(description, given);
+  const Settings& given = configured == options_.config.end() ? kNone : configured->second;
+  std::vector<std::string> problems;
+  const Settings settings = ResolveSettings(description, given, &problems);
+  plugin.redactor = SecretsOf(description, settings);
   plugin.transport->SetIdentity(id, plugin.redactor);
-  const auto settings = Settings(description, given);
-  if (!settings.ok()) return settings.status();
+  // With settings that are not even of their type the plugin could only guess.
+  if (problems.empty()) {
+    if (absl::Status status = AskThePlugin(*plugin.transport, settings, &problems); !status.ok()) {
+      return absl::Status(status.code(), plugin.redactor.Apply(std::string(status.message())));
+    }
+  }
+  if (!problems.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(plugin.redactor.Apply(absl::StrJoin(problems, "; ")),
+                     "; correct the configuration of ", id));
+  }
   const auto directory = MakeDataDirectory(id);
   if (!directory.ok()) return directory.status();
+  plugin.transport->SetServices(std::make_shared<LocalServices>(LocalServices::Options{
+      description, given, plugin.redactor, *directory, http_, options_.http_limits}));
   plugin::v1::ConfigureRequest request;
   request.set_data_directory(*directory);
-  for (const auto& [key, value] : *settings) (*request.mutable_config())[key] = value;
+  for (const auto& [key, value] : settings) (*request.mutable_config())[key] = value;
   if (absl::Status status = plugin.transport->Configure(request); !status.ok()) {
     return absl::Status(
         status.code(),
         absl::StrCat("cannot be set up: ", plugin.redactor.Apply(std::string(status.message())),
                      "; correct the configuration of ", id));
   }
-  for (const auto& method : description.methods()) {
-    const auto paths = ContractMethods(description.kind());
-    if (std::none_of(paths.begin(), paths.end(), [&](const std::string& contract_path) {
-          return absl::EndsWith(contract_path, absl::StrCat("/", method.method()));
-        })) {
-      log_(LogLevel::kWarning, id,
-           absl::StrCat("describes the method `", method.method(),
-                        "`, which this host does not know; it is not called"));
-    }
+  for (const std::string& flaw : Flaws(description)) {
+    log_(LogLevel::kWarning, id, flaw);
   }
   log_(LogLevel::kInfo, id,
        absl::StrCat("loaded ", description.display_name(), " ", description.version(), " from ",
@@ -324,17 +350,32 @@ absl::StatusOr<LoadedPlugin> PluginRegistry::Load(const fs::path& path, bool iso
   return plugin;
 }
 
+absl::StatusOr<ServicesServer*> PluginRegistry::Services(const std::string& run_directory) const {
+  absl::MutexLock lock(&services_mu_);
+  if (services_ == nullptr) {
+    auto server = ServicesServer::Start(absl::StrCat(run_directory, "/", kHostSocket));
+    if (!server.ok()) return server.status();
+    services_ = *std::move(server);
+  }
+  return services_.get();
+}
+
 absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& path,
                                                                 bool isolated) const {
   if (!isolated) return InProcessTransport::Load(path, options_.host_version, now_, log_);
   const auto sockets = MakeDataDirectory(kRunDirectory);
   if (!sockets.ok()) return sockets.status();
+  const absl::StatusOr<ServicesServer*> services = Services(*sockets);
+  if (!services.ok()) return services.status();
   IsolatedTransport::Options child;
-  child.command = RunnerCommand(options_.runner, path);
+  child.command = IsPluginProgram(path) ? std::vector<std::string>{path.string()}
+                                        : RunnerCommand(options_.runner, path);
   child.socket_directory = *sockets;
   child.socket_name = absl::StrCat(opened_.fetch_add(1));
   child.host_version = options_.host_version;
   child.name = IdOfFile(path);
+  child.services = *services;
+  child.quarantine = options_.quarantine;
   return IsolatedTransport::Start(std::move(child), now_, log_);
 }
 

@@ -28,8 +28,12 @@
 #include "absl/time/time.h"
 #include "aftersales/v1/plugin.pb.h"
 #include "core/plugins/host_services.h"
+#include "core/plugins/http_limits.h"
+#include "core/plugins/http_sender.h"
 #include "core/plugins/kept_settings.h"
 #include "core/plugins/plugin_handle.h"
+#include "core/plugins/services_server.h"
+#include "core/plugins/settings.h"
 
 namespace aftersales::plugins {
 
@@ -39,21 +43,26 @@ namespace aftersales::plugins {
 class PluginRegistry {
  public:
   struct Options {
-    // Folders whose *.so are found. Of them those are used that `enable` names, or a person has
-    // enabled; the others are listed as DISABLED. One that is not there is logged and skipped.
+    // Folders whose shared objects (*.so) and programs (*.plugin) are found. Of them those are used
+    // that `enable` names, or a person has enabled; the others are listed as DISABLED. One that is
+    // not there is logged and skipped.
     std::vector<std::filesystem::path> directories;
-    // Plugin files that are used, wherever they are.
+    // Plugins that are used, wherever they are: shared objects, named *.so, and programs, named in
+    // any other way.
     std::vector<std::filesystem::path> files;
     // Which of `directories` are used: names of files without their extension, or `all`.
     std::set<std::string> enable;
     // Which run in a process of their own, and which in this one: names of files without their
-    // extension, or `all`. `isolate` goes before `in_process`; what neither names is isolated.
+    // extension, or `all`. `isolate` goes before `in_process`; what neither names is isolated, and
+    // so are all programs.
     std::set<std::string> isolate;
     std::set<std::string> in_process;
+    // How long a plugin rests whose process ended too often in a row.
+    absl::Duration quarantine = absl::Minutes(5);
     // The program that runs a plugin file in a process of its own, as `PROGRAM plugin-runner FILE`.
     std::filesystem::path runner;
-    // Settings by plugin id.
-    std::map<std::string, std::map<std::string, std::string>> config;
+    // Settings by plugin id; one of the form `@/path` is read from that file.
+    std::map<std::string, Settings> config;
     // Each plugin gets a folder of its own in here, by its id, mode 0700. What people have set is
     // kept in `plugins.json`.
     std::filesystem::path data_directory;
@@ -61,6 +70,9 @@ class PluginRegistry {
     std::string host_version;
     // How long calls may go on when their plugin is replaced or disabled.
     absl::Duration drain = absl::Seconds(30);
+    // What sends the HTTP requests of plugins; the network when null.
+    std::shared_ptr<HttpSender> http;
+    HttpLimits::Options http_limits;
   };
 
   PluginRegistry(Options options, NowFn now, LogFn log);
@@ -107,10 +119,14 @@ class PluginRegistry {
                                     v1::Plugin* listed) const;
   absl::StatusOr<std::unique_ptr<Transport>> Open(const std::filesystem::path& path,
                                                   bool isolated) const;
+  // Where children find what the host does for them.
+  absl::StatusOr<ServicesServer*> Services(const std::string& run_directory) const;
   // Loads a file into the place of a plugin.
   absl::Status Reload(PluginHandle& handle, const std::filesystem::path& path, bool isolated,
                       std::string_view sha256);
   bool IsIsolated(const std::filesystem::path& path, const KeptPlugin* kept) const;
+  // What the host offers to children, served from the first of them on.
+  absl::StatusOr<ServicesServer*> Services(const std::string& run_directory) const;
   absl::StatusOr<std::string> MakeDataDirectory(const std::string& id) const;
   // A new plugin, or one that could not be loaded, under an id that is free.
   void AddLoaded(LoadedPlugin plugin);
@@ -124,10 +140,15 @@ class PluginRegistry {
   const Options options_;
   const NowFn now_;
   const LogFn log_;
+  const std::shared_ptr<HttpSender> http_;
   // Held while something is changed, over all that takes.
   absl::Mutex changing_mu_;
   KeptSettings kept_ ABSL_GUARDED_BY(changing_mu_);
   mutable std::atomic<int64_t> opened_{0};  // of processes; their sockets must not be the same
+
+  // The services for children, once there is one; they outlive them.
+  mutable absl::Mutex services_mu_;
+  mutable std::unique_ptr<ServicesServer> services_ ABSL_GUARDED_BY(services_mu_);
 
   mutable absl::Mutex mu_;
   std::map<std::string, std::unique_ptr<PluginHandle>, std::less<>> loaded_ ABSL_GUARDED_BY(mu_);

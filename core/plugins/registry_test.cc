@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "aftersales/plugin/v1/analytics.pb.h"
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 #include "gmock/gmock.h"
@@ -124,6 +125,27 @@ TEST_P(RegistryTest, LoadsAndDescribes) {
   EXPECT_FALSE(registry.Get("nobody").has_value());
 }
 
+TEST_P(RegistryTest, AnalyticsPluginsAreAsked) {
+  Load({"analytics_plugin"});
+  PluginHandle* analytics = registry_->Find("analytics");
+  ASSERT_NE(analytics, nullptr) << Logged();
+  EXPECT_THAT(registry_->OfKind(v1::Plugin::KIND_ANALYTICS), ElementsAre(analytics));
+  plugin::v1::PullAlertsRequest request;
+  plugin::v1::PullAlertsResponse response;
+  PluginHandle::CallOptions call;
+  call.seller = "sellers/acme";
+  ASSERT_TRUE(analytics->Call("AnalyticsPlugin/PullAlerts", request, &response, call).ok());
+  ASSERT_EQ(response.alerts_size(), 1);
+  EXPECT_EQ(response.alerts(0).message(), "for sellers/acme");
+  EXPECT_EQ(response.alerts(0).source().name(), "Market Tool");
+  request.set_cursor(response.next_cursor());
+  ASSERT_TRUE(analytics->Call("AnalyticsPlugin/PullAlerts", request, &response, call).ok());
+  EXPECT_EQ(response.alerts_size(), 0);
+  EXPECT_EQ(analytics->CheckHealth(absl::InfiniteFuture()), absl::OkStatus());
+  EXPECT_THAT(Logged(), HasSubstr("describes the method `GetBenchmarks` as MANUAL without saying "
+                                  "what a person has to do"));
+}
+
 TEST_P(RegistryTest, LoadsFoldersOnce) {
   const fs::path plugins = folder_ / "plugins";
   fs::create_directory(plugins);
@@ -163,7 +185,7 @@ TEST_P(RegistryTest, WhatCannotBeLoadedIsListedWithTheFix) {
   EXPECT_THAT(problem("c-plugin-incomplete"), HasSubstr("lacks functions"));
   EXPECT_THAT(problem("c-plugin-refuses"),
               AllOf(HasSubstr("refuses to work with aftersales 9.8.7"),
-                    HasSubstr("needs secrets/1, which this host lacks")));
+                    HasSubstr("needs secrets/9, which this host lacks")));
   EXPECT_THAT(problem("full-protobuf-plugin"), HasSubstr("libprotobuf.so"));
   EXPECT_THAT(problem("loud-plugin"), HasSubstr("exports 2 symbols"));
   EXPECT_THAT(problem("nowhere"), HasSubstr("No such file"));

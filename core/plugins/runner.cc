@@ -25,6 +25,7 @@
 #include "core/plugins/call_threads.h"
 #include "core/plugins/child_process.h"
 #include "core/plugins/in_process.h"
+#include "core/plugins/remote_services.h"
 #include "google/rpc/status.pb.h"
 
 namespace aftersales::plugins {
@@ -144,8 +145,9 @@ class Runner {
       const std::string_view name = std::string_view(method).substr(sizeof(kLifecycle) - 1);
       if (name == "Describe") return Describe(response);
       if (name == "Configure") return Configure(request);
+      if (name == "Shutdown") return transport_.Shutdown();
     }
-    if (!configured_.load()) {
+    if (!configured_.load() && method != kValidateConfigPath) {
       return absl::FailedPreconditionError("is not configured yet; call Configure first");
     }
     const int number = transport_.Resolve(method);
@@ -238,6 +240,11 @@ class Runner {
       return absl::InvalidArgumentError("is not a ConfigureRequest");
     }
     if (configured_.load()) return absl::FailedPreconditionError("is configured already");
+    const char* host_socket = std::getenv(kHostSocketVariable);
+    const char* token = std::getenv(kTokenVariable);
+    if (host_socket != nullptr && token != nullptr) {
+      transport_.SetServices(std::make_shared<RemoteServices>(host_socket, token));
+    }
     const absl::Status status = transport_.Configure(parsed);
     if (status.ok()) configured_.store(true);
     return status;

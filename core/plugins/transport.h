@@ -17,12 +17,20 @@
 #include "absl/status/statusor.h"
 #include "aftersales/plugin/v1/lifecycle.pb.h"
 #include "core/plugins/host_services.h"
+#include "core/plugins/plugin_services.h"
 
 namespace aftersales::plugins {
 
 // Largest request and response, in bytes. Far above the contract's limits (1 MiB of a report,
 // 500 changes), small enough that a plugin that lies about a size costs no more than this.
 inline constexpr size_t kMessageBytesMax = 64 << 20;
+
+// Methods of PluginLifecycle, and how long the plugin has for each.
+inline constexpr char kValidateConfigPath[] =
+    "/aftersales.plugin.v1.PluginLifecycle/ValidateConfig";
+inline constexpr char kShutdownPath[] = "/aftersales.plugin.v1.PluginLifecycle/Shutdown";
+inline constexpr auto kValidateConfigTime = std::chrono::seconds(5);
+inline constexpr auto kShutdownTime = std::chrono::seconds(5);
 
 // Bytes of a request or response: small ones on the stack of the call, without an allocation.
 class CallBuffer {
@@ -63,8 +71,19 @@ struct ProcessInfo {
   std::string problem;  // why there is none
 };
 
-// Carries the contract to one plugin. Describe, Configure and Resolve are called in this order, by
-// one thread; after that Call and Resolve by any thread, also at once.
+// Of a call that the plugin never saw: it can be made again without asking what became of it. The
+// mark is the host's alone; one that comes from a plugin is taken off.
+absl::Status NotMade(absl::Status status);
+bool WasNotMade(const absl::Status& status);
+// Of a call whose plugin ended under it, which its supervisor deals with.
+absl::Status LostProcess(absl::Status status);
+bool WasLostProcess(const absl::Status& status);
+// Takes both marks off.
+void RemoveMarks(absl::Status* status);
+
+// Carries the contract to one plugin. Describe, ValidateConfig, SetServices, Configure and Resolve
+// are called in this order, by one thread; after that Call and Resolve by any thread, also at once.
+// One that was configured tells the plugin of its end, Shutdown, when it is destroyed.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -72,6 +91,11 @@ class Transport {
   // The name that log lines of the plugin carry from now on, and what is kept out of them.
   virtual void SetIdentity(const std::string& plugin_id, Redactor redactor) = 0;
   virtual absl::StatusOr<plugin::v1::DescribeResponse> Describe() = 0;
+  // What the plugin finds wrong with settings. UNIMPLEMENTED when it does not look at them.
+  virtual absl::StatusOr<plugin::v1::ValidateConfigResponse> ValidateConfig(
+      const plugin::v1::ValidateConfigRequest& request) = 0;
+  // What the host does for the plugin from now on.
+  virtual void SetServices(std::shared_ptr<PluginServices> services) = 0;
   // Calls are possible once this has answered OK.
   virtual absl::Status Configure(const plugin::v1::ConfigureRequest& request) = 0;
   // Number of a method given as `/package.Service/Method`, or -1 if the plugin has none such.

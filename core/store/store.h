@@ -299,6 +299,8 @@ class Reader {
   virtual std::vector<Effect> EffectsInFlight() = 0;
   virtual std::optional<Effect> FindEffect(int64_t seq) = 0;
   virtual int64_t FeedCursor(std::string_view seller, std::string_view plugin) = 0;
+  // How far what a plugin has to tell has been taken: the plugin's own words, empty at first.
+  virtual std::string PullCursor(std::string_view seller, std::string_view plugin) = 0;
 };
 
 // Changes. What a Transaction reads it sees with its own changes. The typed columns that a resource
@@ -329,6 +331,8 @@ class Transaction : public Reader {
   virtual void PutEffect(Effect* effect) = 0;  // inserts when seq is 0
   virtual void RemoveEffect(int64_t seq) = 0;
   virtual void PutFeedCursor(std::string_view seller, std::string_view plugin, int64_t seq) = 0;
+  virtual void PutPullCursor(std::string_view seller, std::string_view plugin,
+                             std::string_view cursor) = 0;
 };
 
 // Answers false to undo what the closure has changed.

@@ -1,12 +1,15 @@
 # Building plugins.
 #
-#   aftersales_add_plugin(NAME acme SOURCES acme.cc [LIBS ZLIB::ZLIB] [TESTS acme_test.cc])
+#   aftersales_add_plugin(NAME acme SOURCES acme.cc [LIBS ZLIB::ZLIB] [TESTS acme_test.cc]
+#                         [CHECK_CONFIG base_url=http://localhost:8080])
 #
 # Makes the target `acme`, the plugin acme.so in ${AFTERSALES_PLUGIN_DIR} (default: the folder
 # `plugins` of the build tree), installed to ${AFTERSALES_PLUGIN_INSTALL_DIR} (default:
 # lib/aftersales/plugins). With TESTS also `acme_test`, a GoogleTest program of the same objects,
-# registered with CTest. NO_INSTALL leaves the plugin out of the installation. A library in LIBS must not bring full protobuf, gRPC or spdlog with it: the
-# host has its own, and two of them in one process abort it.
+# registered with CTest; and, where the program `aftersales` is found, the test `acme_check`, which is
+# `aftersales plugin check` with the settings CHECK_CONFIG. AFTERSALES_CHECK_PLUGINS=OFF leaves that
+# out. NO_INSTALL leaves the plugin out of the installation. A library in LIBS must not bring full
+# protobuf, gRPC or spdlog with it: the host has its own, and two of them in one process abort it.
 #
 # Messages are protobuf *lite*, generated once into the static library aftersales_sdk_lite and
 # hidden, so that the plugin's copy and the host's full one never meet. Debian has only the full
@@ -18,6 +21,12 @@ if(NOT DEFINED AFTERSALES_SDK_INCLUDE_DIR OR NOT DEFINED AFTERSALES_SDK_PROTO_DI
   message(FATAL_ERROR "Use find_package(AftersalesSDK) rather than including this file")
 endif()
 set_property(GLOBAL PROPERTY AFTERSALES_SDK_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
+
+# The host's program, which checks plugins. Without it they are built and not checked.
+if(NOT DEFINED AFTERSALES_PROGRAM)
+  find_program(AFTERSALES_PROGRAM aftersales HINTS ${AFTERSALES_SDK_INCLUDE_DIR}/../bin)
+endif()
+set_property(GLOBAL PROPERTY AFTERSALES_SDK_PROGRAM "${AFTERSALES_PROGRAM}")
 
 if(NOT TARGET protobuf::libprotobuf-lite)
   find_package(Protobuf REQUIRED)
@@ -39,14 +48,15 @@ set(_aftersales_sdk_warnings -Wall -Wextra -Wpedantic -Wshadow -Werror
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
 set_property(GLOBAL PROPERTY AFTERSALES_SDK_WARNINGS "${_aftersales_sdk_warnings}")
 
-# The lite messages of the contract: resources and plugin services, not the public services.
+# The lite messages of the contract: resources and plugin services, not the public services of the
+# host.
 function(_aftersales_sdk_add_lite)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/aftersales_sdk_lite)
   file(MAKE_DIRECTORY ${out})
   file(GLOB protos CONFIGURE_DEPENDS RELATIVE ${AFTERSALES_SDK_PROTO_DIR}
        ${AFTERSALES_SDK_PROTO_DIR}/aftersales/v1/*.proto
        ${AFTERSALES_SDK_PROTO_DIR}/aftersales/plugin/v1/*.proto)
-  list(FILTER protos EXCLUDE REGEX "_service\\.proto$")
+  list(FILTER protos EXCLUDE REGEX "^aftersales/v1/.*_service\\.proto$")
   set(depends ${protos})
   list(TRANSFORM depends PREPEND ${AFTERSALES_SDK_PROTO_DIR}/)
   list(APPEND protos google/protobuf/duration.proto google/protobuf/timestamp.proto)
@@ -72,10 +82,10 @@ endfunction()
 _aftersales_sdk_add_lite()
 
 function(aftersales_add_plugin)
-  cmake_parse_arguments(arg "NO_INSTALL" "NAME" "SOURCES;LIBS;TESTS" ${ARGN})
+  cmake_parse_arguments(arg "NO_INSTALL" "NAME" "SOURCES;LIBS;TESTS;CHECK_CONFIG" ${ARGN})
   if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "usage: aftersales_add_plugin(NAME name SOURCES file... [LIBS target...] "
-                        "[TESTS file...] [NO_INSTALL])")
+                        "[TESTS file...] [CHECK_CONFIG key=value...] [NO_INSTALL])")
   endif()
   get_property(sdk_cmake_dir GLOBAL PROPERTY AFTERSALES_SDK_CMAKE_DIR)
   set(exports ${sdk_cmake_dir}/plugin_exports.map)
@@ -115,6 +125,15 @@ function(aftersales_add_plugin)
     install(TARGETS ${arg_NAME} LIBRARY DESTINATION ${install_dir}
             PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                         WORLD_READ WORLD_EXECUTE)
+    # Its manifest: what was installed is what the host will load. Made last, since an installation
+    # may strip the file.
+    install(CODE "
+      set(file \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${install_dir}/${arg_NAME}.so\")
+      file(SHA256 \"\${file}\" sha256)
+      string(REGEX REPLACE \"[.]so$\" \".plugin.json\" manifest \"\${file}\")
+      file(WRITE \"\${manifest}\"
+           \"{\\\"name\\\": \\\"${arg_NAME}\\\", \\\"abi_major\\\": 1, \\\"sha256\\\": \\\"\${sha256}\\\"}\\n\")
+      message(STATUS \"Manifest: \${manifest}\")")
   endif()
 
   if(arg_TESTS AND (NOT DEFINED AFTERSALES_TESTS OR AFTERSALES_TESTS))
@@ -129,5 +148,15 @@ function(aftersales_add_plugin)
     target_link_libraries(${arg_NAME}_test PRIVATE ${objects} GTest::gmock GTest::gtest_main)
     include(GoogleTest)
     gtest_discover_tests(${arg_NAME}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  endif()
+
+  get_property(program GLOBAL PROPERTY AFTERSALES_SDK_PROGRAM)
+  if(program AND NOT AFTERSALES_SANITIZE AND (NOT DEFINED AFTERSALES_TESTS OR AFTERSALES_TESTS) AND
+     (NOT DEFINED AFTERSALES_CHECK_PLUGINS OR AFTERSALES_CHECK_PLUGINS))
+    set(settings ${arg_CHECK_CONFIG})
+    list(TRANSFORM settings PREPEND --config=)
+    add_test(NAME ${arg_NAME}_check
+             COMMAND ${program} plugin check $<TARGET_FILE:${arg_NAME}> ${settings})
+    set_tests_properties(${arg_NAME}_check PROPERTIES TIMEOUT 600)
   endif()
 endfunction()

@@ -5,12 +5,7 @@
 // fake marketplace, carrier and ERP that fail, hesitate, lose their answers and die at random.
 // Every call has its own request id and is repeated blindly until it is answered. The host dies by
 // kill -9 at random moments, also while it starts. Its clock jumps, so that what is asked for only
-// after minutes comes in moments.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+// after minutes comes in moments. With `--plugins` the host stays, and its plugins' processes die.
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
@@ -19,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "tests/crash/check.h"
+#include "tests/crash/load.h"
 #include "tests/crash/walks.h"
 #include "tests/e2e/host_process.h"
 #include "tests/e2e/moved_clock.h"
@@ -28,111 +24,6 @@ namespace aftersales::crash {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kClients = 64;
-constexpr int kConnections = 8;
-
-struct Options {
-  int kills = 200;
-  uint64_t seed = 0;
-  std::string json;
-  bool keep = false;
-};
-
-// A port that the host can have at every start. Below those that the system gives to clients: one
-// that tries to connect while nobody listens might otherwise get the very port.
-std::string FreeAddress(std::mt19937_64& random) {
-  while (true) {
-    const int port = 20000 + static_cast<int>(random() % 10000);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    const bool taken = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0;
-    close(fd);
-    if (!taken) return absl::StrCat("127.0.0.1:", port);
-  }
-}
-
-std::vector<std::unique_ptr<e2e::Api>> Connect(const std::string& address, int count) {
-  std::vector<std::unique_ptr<e2e::Api>> apis;
-  for (int i = 0; i < count; ++i) {
-    apis.push_back(std::make_unique<e2e::Api>(address));
-    apis.back()->WaitForConnection();
-  }
-  return apis;
-}
-
-// How every variant ends where nothing happens.
-std::map<int, std::string> WalkUninterrupted(const fs::path& directory, const fs::path& plugins,
-                                             uint64_t seed) {
-  fs::create_directories(directory);
-  const fs::path data = directory / "data";
-  const e2e::MovedClock clock(directory / "clock");
-  e2e::HostProcess host({.data = data, .plugins = plugins, .clock = directory / "clock"});
-  const auto apis = Connect(host.AwaitAddress(), 4);
-  Ledger ledger(seed);
-  Client binding(*apis[0], clock, ledger, seed);
-  Bind(binding);
-  std::map<int, std::string> ends;
-  std::mutex mutex;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 8; ++t) {
-    threads.emplace_back([&, t] {
-      Client client(*apis[t % apis.size()], clock, ledger, seed + 1000 + t);
-      for (int variant = t; variant < kVariants; variant += 8) {
-        const Walked walked = Walk(client, variant, absl::StrFormat("100-0000000-%07d", variant),
-                                   data / "plugins" / "fake-market" / "effects.log");
-        std::string end = walked.refused.empty() ? EndOf(client, walked) : "";
-        const std::lock_guard lock(mutex);
-        ends[variant] = std::move(end);
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  if (!ledger.wrong().empty()) throw std::runtime_error("not even undisturbed walks end well");
-  return ends;
-}
-
-// What the remote sides do wrong for a while.
-class Troublemaker {
- public:
-  Troublemaker(fs::path data, uint64_t seed) : data_(std::move(data)), random_(seed) {}
-
-  void Trouble() {
-    e2e::WriteModes(data_, "fake-market",
-                    absl::StrCat("DecideReturn=", Effect(), " IssueRefund=", Refund(),
-                                 " QueryEffect=", Query()));
-    e2e::WriteModes(
-        data_, "fake-carrier",
-        absl::StrCat("IssueLabel=", Effect(), " VoidLabel=", Effect(), " QueryEffect=", Query()));
-    e2e::WriteModes(data_, "fake-erp",
-                    absl::StrCat("PushChanges=", Pick({"OK", "OK", "OK", "OK", "TIMEOUT_DONE",
-                                                       "TIMEOUT_NOT_DONE", "RETRY"})));
-  }
-  void Stop() {
-    for (const char* plugin : {"fake-market", "fake-carrier", "fake-erp"}) {
-      e2e::WriteModes(data_, plugin, "");
-    }
-  }
-
- private:
-  std::string Pick(const std::vector<std::string>& of) { return of[random_() % of.size()]; }
-  std::string Effect() {
-    if (random_() % 100 < 3) return Pick({"CRASH_BEFORE", "CRASH_AFTER"});
-    if (random_() % 100 < 65) return "OK";
-    return Pick({"TIMEOUT_DONE", "TIMEOUT_NOT_DONE", "RETRY", "ERROR", "GARBAGE", "NONSENSE"});
-  }
-  // A refund that is refused is tried again; what else is refused would end otherwise.
-  std::string Refund() { return random_() % 100 < 8 ? "FAIL" : Effect(); }
-  std::string Query() {
-    return random_() % 100 < 75 ? "OK" : Pick({"TIMEOUT_DONE", "ERROR", "GARBAGE", "NONSENSE"});
-  }
-
-  const fs::path data_;
-  std::mt19937_64 random_;
-};
 
 // Now and then the host dies while it starts; otherwise after it has served for a while, which
 // nobody can foresee.
@@ -314,9 +205,11 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--seed", options.seed, "of all that is random here; the moments stay their own");
   app.add_option("--json", options.json, "write the result to this file, as one flat object");
+  bool plugins = false;
+  app.add_flag("--plugins", plugins, "kill processes of plugins, and not the host");
   app.add_flag("--keep", options.keep, "keep the data, also of a run that ended well");
   CLI11_PARSE(app, argc, argv);
-  return Run(options);
+  return plugins ? RunPluginKills(options) : Run(options);
 }
 
 }  // namespace

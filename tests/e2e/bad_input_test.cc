@@ -363,6 +363,17 @@ TEST_F(BadInputTest, PortThatIsTakenIsSaidOnce) {
   EXPECT_EQ(log.Stderr(), "");
 }
 
+TEST_F(BadInputTest, RecordedHttpThatIsNotThereIsSaidAtTheStart) {
+  host::HostOptions options;
+  options.data_directory = directory() / "other";
+  options.listen = "127.0.0.1:0";
+  options.replay_plugin_http = directory() / "absent";
+  const auto replaying = host::Host::Start(std::move(options));
+  EXPECT_EQ(replaying.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(replaying.status().message()),
+              testing::HasSubstr((directory() / "absent").string()));
+}
+
 TEST_F(BadInputTest, ValidateOnlyChangesNothing) {
   const v1::Order order = Lamp();
   const size_t events = AllEvents().size();

@@ -1,7 +1,13 @@
 // An ERP that writes down every change that it is sent, repeats included, obeying its mode file;
 // see fake_remote.h. A line of `<directory>/erp.log` is `effect_id subject status kind`.
+//
+// What it has to tell at a cursor is `<directory>/facts.CURSOR`, a serialized PullFactsResponse
+// (`facts.first` at first); where there is no such file, nothing. A line of `pulls.log` is
+// `cursor seller`, a line of `hangs.log` the method of a call that it does not answer.
 #pragma once
 
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "aftersales/sdk/erp.h"
@@ -12,14 +18,20 @@ namespace aftersales::testing {
 
 class FakeErp : public sdk::ErpPlugin {
  public:
+  explicit FakeErp(std::string id = "fake-erp") : id_(id), remote_(id) {}
+
   plugin::v1::DescribeResponse Describe() override {
     plugin::v1::DescribeResponse description;
-    description.set_plugin_id("fake-erp");
+    description.set_plugin_id(id_);
     description.set_display_name("Fake ERP");
     description.set_kind(v1::Plugin::KIND_ERP);
     plugin::v1::MethodDescription& push = *description.add_methods();
     push.set_method("PushChanges");
     push.set_capability(v1::Plugin::CAPABILITY_SUPPORTED);
+    plugin::v1::MethodDescription& pull = *description.add_methods();
+    pull.set_method("PullFacts");
+    pull.set_capability(v1::Plugin::CAPABILITY_SUPPORTED);
+    description.add_features("facts");
     FakeRemote::Describe(description);
     return description;
   }
@@ -43,8 +55,7 @@ class FakeErp : public sdk::ErpPlugin {
         response->mutable_retry_after()->set_seconds(1);
         return sdk::Status::Ok();
       case Mode::kHang:
-        FakeRemote::Hang(call);
-        return {sdk::Code::kDeadlineExceeded, "told to hang"};
+        return Hang(call, "PushChanges");
       case Mode::kTimeoutNotDone:
       case Mode::kError:
         return {sdk::Code::kUnavailable, "told to be unavailable"};
@@ -84,8 +95,38 @@ class FakeErp : public sdk::ErpPlugin {
     return sdk::Status::Ok();
   }
 
+  // NONSENSE tells more than it was asked for, GARBAGE what is no message.
+  sdk::Status PullFacts(const sdk::Call& call, const plugin::v1::PullFactsRequest& request,
+                        plugin::v1::PullFactsResponse* response) override {
+    Mode mode;
+    if (sdk::Status status = remote_.ReadMode("PullFacts", mode); !status.ok()) return status;
+    if (mode == Mode::kHang) return Hang(call, "PullFacts");
+    if (mode == Mode::kError) return {sdk::Code::kUnavailable, "told to be unavailable"};
+    const std::string cursor = request.cursor().empty() ? "first" : request.cursor();
+    if (sdk::Status status =
+            remote_.AppendLine("pulls.log", cursor + ' ' + std::string(call.seller));
+        !status.ok()) {
+      return status;
+    }
+    std::ifstream file(remote_.directory() / ("facts." + cursor), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    if (!response->ParseFromString(bytes)) return {sdk::Code::kInternal, "no PullFactsResponse"};
+    if (mode == Mode::kNonsense) {
+      while (response->facts_size() <= request.max_facts()) response->add_facts();
+    }
+    if (mode == Mode::kGarbage) response->set_next_cursor("\xff\xfe garbage \xc0");
+    return sdk::Status::Ok();
+  }
+
  private:
-  FakeRemote remote_{"fake-erp"};
+  sdk::Status Hang(const sdk::Call& call, const std::string& method) {
+    if (sdk::Status status = remote_.AppendLine("hangs.log", method); !status.ok()) return status;
+    FakeRemote::Hang(call);
+    return {sdk::Code::kDeadlineExceeded, "told to hang"};
+  }
+
+  std::string id_;
+  FakeRemote remote_;
 };
 
 }  // namespace aftersales::testing

@@ -82,6 +82,8 @@ class FakeRemote {
   sdk::Status Query(const sdk::Call& call, std::string_view effect_id,
                     plugin::v1::EffectResult& result);
 
+  // Where its files are.
+  const std::filesystem::path& directory() const { return directory_; }
   // Appends a line, or several in one text, to a file of the directory and syncs it.
   sdk::Status AppendLine(std::string_view file, const std::string& line);
   // Waits until the caller has stopped waiting, a minute at most.

@@ -95,6 +95,8 @@ void AddTrack(CLI::App& app, Commands& commands);
 void AddMetrics(CLI::App& app, Commands& commands);
 void AddChannels(CLI::App& app, Commands& commands);
 void AddPlugins(CLI::App& app, Commands& commands);
+void AddPluginNew(CLI::App& app, Commands& commands);
+void AddPluginCheck(CLI::App& app, Commands& commands);
 void AddAudit(CLI::App& app, Commands& commands);
 void AddReconcile(CLI::App& app, Commands& commands);
 void AddCosts(CLI::App& app, Commands& commands);

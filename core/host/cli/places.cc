@@ -9,6 +9,10 @@
 #error "AFTERSALES_DEMO_DIR is the demo data of the source tree, set by the build"
 #endif
 
+#ifndef AFTERSALES_TEMPLATE_DIR
+#error "AFTERSALES_TEMPLATE_DIR is the plugin templates of the source tree, set by the build"
+#endif
+
 namespace aftersales::cli {
 
 namespace fs = std::filesystem;
@@ -29,6 +33,20 @@ fs::path DemoFilesDirectory() {
       (ExecutableDirectory() / "../share/aftersales/demo").lexically_normal();
   std::error_code error;
   return fs::is_directory(installed, error) ? installed : fs::path(AFTERSALES_DEMO_DIR);
+}
+
+fs::path TemplateDirectory() {
+  const fs::path installed =
+      (ExecutableDirectory() / "../share/aftersales/templates").lexically_normal();
+  std::error_code error;
+  return fs::is_directory(installed, error) ? installed : fs::path(AFTERSALES_TEMPLATE_DIR);
+}
+
+fs::path SdkPrefix() {
+  const fs::path prefix = (ExecutableDirectory() / "..").lexically_normal().parent_path();
+  std::error_code error;
+  return fs::is_directory(prefix / "lib/cmake/AftersalesSDK", error) ? prefix
+                                                                     : fs::path("/opt/aftersales");
 }
 
 fs::path DefaultDataDirectory() {

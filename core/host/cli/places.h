@@ -18,6 +18,11 @@ std::set<std::string> BundledPlugins();
 // Sample report files: ../share/aftersales/demo beside the executable, else those of the source
 // tree that the program was built from.
 std::filesystem::path DemoFilesDirectory();
+// Templates of plugins: ../share/aftersales/templates beside the executable, else those of the
+// source tree.
+std::filesystem::path TemplateDirectory();
+// Where the SDK is installed: the prefix of the running executable, else the usual /opt/aftersales.
+std::filesystem::path SdkPrefix();
 // $XDG_DATA_HOME/aftersales, else ~/.local/share/aftersales (XDG Base Directory Specification);
 // empty where neither variable is set.
 std::filesystem::path DefaultDataDirectory();

@@ -48,6 +48,8 @@ int RunProgram(std::vector<std::string> arguments, const Terminal& terminal) {
   AddMetrics(app, commands);
   AddChannels(app, commands);
   AddPlugins(app, commands);
+  AddPluginNew(app, commands);
+  AddPluginCheck(app, commands);
   AddCosts(app, commands);
   AddPolicy(app, commands);
   AddAudit(app, commands);

@@ -711,6 +711,17 @@ TEST(ServeOptionsTest, PluginSettingsAreSplitAtTheFirstDotAndEquals) {
               Not(HasSubstr("hunter2")));
 }
 
+TEST(ServeOptionsTest, PluginHttpIsRecordedOrReplayed) {
+  EXPECT_EQ(ParsePluginHttp("record=/srv/a=b")->record, "/srv/a=b");
+  EXPECT_EQ(ParsePluginHttp("record=/srv/a")->replay, "");
+  EXPECT_EQ(ParsePluginHttp("replay=x")->replay, "x");
+  ASSERT_TRUE(ParsePluginHttp("").ok());
+  for (const char* bad : {"record", "record=", "=x", "play=x", "/srv/a"}) {
+    EXPECT_EQ(ReasonOf(ParsePluginHttp(bad).status()), "BAD_PLUGIN_HTTP") << bad;
+    EXPECT_EQ(FieldOf(ParsePluginHttp(bad).status()), "--plugin-http") << bad;
+  }
+}
+
 TEST(ServeOptionsTest, TheFileFillsWhatTheCommandLineLeavesOpen) {
   const std::filesystem::path file =
       std::filesystem::temp_directory_path() / Cat("serve-test-", getpid(), ".toml");

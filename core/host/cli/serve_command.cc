@@ -40,10 +40,14 @@ absl::StatusOr<int> RunServe(const Terminal& terminal, const ServeOptions& optio
     host_options.enable_plugins.merge(BundledPlugins());
     host_options.in_process.merge(BundledPlugins());
   }
-  for (const std::string& file : options.plugins) host_options.plugin_files.emplace_back(file);
+  for (const std::string& file : options.plugin_files) host_options.plugin_files.emplace_back(file);
   absl::StatusOr<PluginConfig> plugin_config = ParsePluginConfig(options.plugin_config);
   if (!plugin_config.ok()) return plugin_config.status();
   host_options.plugin_config = *std::move(plugin_config);
+  absl::StatusOr<PluginHttpFolders> plugin_http = ParsePluginHttp(options.plugin_http);
+  if (!plugin_http.ok()) return plugin_http.status();
+  host_options.record_plugin_http = plugin_http->record;
+  host_options.replay_plugin_http = plugin_http->replay;
 
   SignalWait stop;  // before the host, whose threads must leave the signals alone
   ConfigureLogging(options.log_level, options.log_format);
@@ -82,14 +86,17 @@ A configuration file holds the same flags without dashes; the command line wins:
       ->option_text("DIR")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--plugin", options->plugins, "A plugin to use; may be repeated")
-      ->option_text("FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       ->add_option("--enable", options->enable,
                    "A plugin of --plugin-dir to use, by the name of its file; may be repeated")
       ->option_text("NAME|all (default the bundled ones)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--plugin", options->plugin_files,
+                   "A plugin beside those: a shared object (*.so) or a program in any language, "
+                   "which runs in a process of its own; may be repeated")
+      ->option_text("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
@@ -106,11 +113,18 @@ A configuration file holds the same flags without dashes; the command line wins:
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
-      ->add_option("--plugin-config", options->plugin_config,
-                   "A setting of a plugin; may be repeated")
-      ->option_text("PLUGIN.KEY=VALUE")
+      ->add_option(
+          "--plugin-config", options->plugin_config,
+          "A setting of a plugin, or the file that holds it, which is read again when it is "
+          "a secret; may be repeated")
+      ->option_text("PLUGIN.KEY=VALUE|@/FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--plugin-http", options->plugin_http,
+                   "For tests of plugins: write each of their HTTP exchanges to a file, without "
+                   "secrets, or answer from such files without any network")
+      ->option_text("record=DIR|replay=DIR");
   command->add_option("--log-level", options->log_level, "How much to log, on stderr")
       ->option_text("LEVEL (default info)")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));

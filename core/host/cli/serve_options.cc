@@ -67,6 +67,21 @@ absl::StatusOr<PluginConfig> ParsePluginConfig(const std::vector<std::string>& s
   return config;
 }
 
+absl::StatusOr<PluginHttpFolders> ParsePluginHttp(const std::string& option) {
+  PluginHttpFolders folders;
+  if (option.empty()) return folders;
+  const size_t equals = option.find('=');
+  const std::string mode = option.substr(0, equals);
+  if (equals == std::string::npos || equals + 1 == option.size() ||
+      (mode != "record" && mode != "replay")) {
+    return Refuse(absl::StatusCode::kInvalidArgument, "BAD_PLUGIN_HTTP",
+                  Cat("`", option, "` does not say what to do with the HTTP of plugins"))
+        .Field("--plugin-http", "write it like record=/srv/exchanges or replay=/srv/exchanges");
+  }
+  (mode == "record" ? folders.record : folders.replay) = option.substr(equals + 1);
+  return folders;
+}
+
 absl::Status ReadConfigFile(const std::string& file, CLI::App* command) {
   std::vector<CLI::ConfigItem> items;
   try {

@@ -17,11 +17,12 @@ struct ServeOptions {
   std::filesystem::path data_directory;
   std::string listen = "127.0.0.1:50151";
   std::vector<std::string> plugin_directories;
-  std::vector<std::string> plugins;
   std::vector<std::string> enable;
+  std::vector<std::string> plugin_files;
   std::vector<std::string> isolate;
   std::vector<std::string> in_process;
   std::vector<std::string> plugin_config;
+  std::string plugin_http;
   std::string log_level = "info";
   std::string log_format = "text";
   std::string config_file;
@@ -37,6 +38,15 @@ absl::Status CheckLoopback(std::string_view listen);
 
 // `plugin.key=value` each. INVALID_ARGUMENT `BAD_PLUGIN_CONFIG`.
 absl::StatusOr<PluginConfig> ParsePluginConfig(const std::vector<std::string>& settings);
+
+// Where the HTTP exchanges of plugins go to or come from.
+struct PluginHttpFolders {
+  std::filesystem::path record;
+  std::filesystem::path replay;
+};
+
+// `record=DIR`, `replay=DIR` or nothing. INVALID_ARGUMENT `BAD_PLUGIN_HTTP`.
+absl::StatusOr<PluginHttpFolders> ParsePluginHttp(const std::string& option);
 
 // Fills the options of `command` that were not given on the command line from a TOML file whose
 // keys are the flags without dashes. INVALID_ARGUMENT `BAD_CONFIG` names the file and the key.

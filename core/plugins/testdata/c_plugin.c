@@ -107,8 +107,8 @@ const aftersales_plugin_api* aftersales_plugin_entry(const aftersales_host_api* 
 #if defined(VARIANT_REFUSES)
   const aftersales_log_1* log =
       (const aftersales_log_1*)host->get_extension(host->ctx, AFTERSALES_EXT_LOG_1);
-  static const char kText[] = "needs secrets/1, which this host lacks";
-  if (log != NULL && host->get_extension(host->ctx, "secrets/1") == NULL) {
+  static const char kText[] = "needs secrets/9, which this host lacks";
+  if (log != NULL && host->get_extension(host->ctx, "secrets/9") == NULL) {
     const aftersales_bytes text = {(const uint8_t*)kText, sizeof(kText) - 1};
     log->log(log->ctx, AFTERSALES_LOG_ERROR, text);
   }

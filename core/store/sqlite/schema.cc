@@ -226,6 +226,13 @@ CREATE TABLE feed_cursors (
   PRIMARY KEY (seller, plugin)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE pull_cursors (
+  seller TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  cursor TEXT NOT NULL,
+  PRIMARY KEY (seller, plugin)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE bank_lines (
   seller TEXT NOT NULL,
   id TEXT NOT NULL,

@@ -1274,4 +1274,22 @@ void Session::PutFeedCursor(std::string_view seller, std::string_view plugin, in
       .Run();
 }
 
+std::string Session::PullCursor(std::string_view seller, std::string_view plugin) {
+  Statement s = db_.Prepare("SELECT cursor FROM pull_cursors WHERE seller = ? AND plugin = ?");
+  s.Bind(seller).Bind(plugin);
+  return s.Next() ? std::string(s.Text(0)) : std::string();
+}
+
+void Session::PutPullCursor(std::string_view seller, std::string_view plugin,
+                            std::string_view cursor) {
+  Changing();
+  db_.Prepare(
+         "INSERT INTO pull_cursors VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cursor = "
+         "excluded.cursor")
+      .Bind(seller)
+      .Bind(plugin)
+      .Bind(cursor)
+      .Run();
+}
+
 }  // namespace aftersales::store::sqlite

@@ -123,6 +123,7 @@ class Session final : public Transaction {
   std::vector<Effect> EffectsInFlight() override;
   std::optional<Effect> FindEffect(int64_t seq) override;
   int64_t FeedCursor(std::string_view seller, std::string_view plugin) override;
+  std::string PullCursor(std::string_view seller, std::string_view plugin) override;
 
   void PutSeller(const v1::Seller& seller) override;
   void PutChannel(const v1::Channel& channel) override;
@@ -145,6 +146,8 @@ class Session final : public Transaction {
   void PutEffect(Effect* effect) override;
   void RemoveEffect(int64_t seq) override;
   void PutFeedCursor(std::string_view seller, std::string_view plugin, int64_t seq) override;
+  void PutPullCursor(std::string_view seller, std::string_view plugin,
+                     std::string_view cursor) override;
 
  private:
   template <typename T>

@@ -4,6 +4,24 @@
 #include "plugins/carriers/rules/plugin_adapter.h"
 
 namespace aftersales::carriers {
+namespace {
+
+v1::ManualAction LabelAction() {
+  v1::ManualAction action;
+  action.set_title("Buy a return label from the buyer's post and record its number");
+  action.add_steps(
+      "ePacket goes from China to the buyer only; it has no return service. Use the "
+      "post of the buyer's country or another carrier.");
+  action.add_steps(
+      "Buy a tracked label to the return address, on the post's website or at Click-N-"
+      "Ship for the United States.");
+  action.add_steps("Send the label to the buyer through the marketplace's messages.");
+  action.add_steps("Record the carrier, the number and the cost of the label on the return.");
+  action.set_url("https://www.usps.com/ship/online-shipping.htm");
+  return action;
+}
+
+}  // namespace
 
 plugin::v1::DescribeResponse EpacketPlugin::Describe() {
   plugin::v1::DescribeResponse description;
@@ -13,7 +31,7 @@ plugin::v1::DescribeResponse EpacketPlugin::Describe() {
   description.set_version("0.1.0");
   description.set_kind(v1::Plugin::KIND_CARRIER);
   description.set_max_concurrency(64);
-  DescribeValidatorMethods(description);
+  DescribeValidatorMethods(LabelAction(), description);
   for (const char* name : {"ePacket",
                            "EUB",
                            "e邮宝",
@@ -61,17 +79,7 @@ sdk::Status EpacketPlugin::IssueLabel(const sdk::Call& /*call*/,
                                       plugin::v1::IssueLabelResponse* response) {
   plugin::v1::EffectResult& result = *response->mutable_result();
   result.set_outcome(plugin::v1::EffectResult::OUTCOME_MANUAL);
-  v1::ManualAction& action = *result.mutable_manual_action();
-  action.set_title("Buy a return label from the buyer's post and record its number");
-  action.add_steps(
-      "ePacket goes from China to the buyer only; it has no return service. Use the "
-      "post of the buyer's country or another carrier.");
-  action.add_steps(
-      "Buy a tracked label to the return address, on the post's website or at Click-N-"
-      "Ship for the United States.");
-  action.add_steps("Send the label to the buyer through the marketplace's messages.");
-  action.add_steps("Record the carrier, the number and the cost of the label on the return.");
-  action.set_url("https://www.usps.com/ship/online-shipping.htm");
+  *result.mutable_manual_action() = LabelAction();
   return sdk::Status::Ok();
 }
 

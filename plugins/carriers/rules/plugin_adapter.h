@@ -65,16 +65,18 @@ sdk::Status ValidateWith(const plugin::v1::ValidateTrackingNumbersRequest& reque
   return sdk::Status::Ok();
 }
 
-// The methods of a carrier that judges numbers and leaves labels to people.
-inline void DescribeValidatorMethods(plugin::v1::DescribeResponse& description) {
+// The methods of a carrier that judges numbers and leaves labels to people, who do `label`.
+inline void DescribeValidatorMethods(const v1::ManualAction& label,
+                                     plugin::v1::DescribeResponse& description) {
   const auto add = [&](const char* name, v1::Plugin::Capability capability) {
     plugin::v1::MethodDescription& method = *description.add_methods();
     method.set_method(name);
     method.set_capability(capability);
     method.set_idempotent(true);
+    return &method;
   };
   add("ValidateTrackingNumbers", v1::Plugin::CAPABILITY_SUPPORTED);
-  add("IssueLabel", v1::Plugin::CAPABILITY_MANUAL);
+  *add("IssueLabel", v1::Plugin::CAPABILITY_MANUAL)->mutable_manual_action() = label;
   add("QueryEffect", v1::Plugin::CAPABILITY_UNSUPPORTED);
 }
 

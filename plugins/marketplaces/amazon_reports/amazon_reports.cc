@@ -8,12 +8,13 @@ namespace {
 
 constexpr size_t kMaxPieceBytes = 1 << 20;
 
-void AddMethod(const char* name, v1::Plugin::Capability capability, bool idempotent,
-               plugin::v1::DescribeResponse* out) {
+plugin::v1::MethodDescription* AddMethod(const char* name, v1::Plugin::Capability capability,
+                                         bool idempotent, plugin::v1::DescribeResponse* out) {
   plugin::v1::MethodDescription* method = out->add_methods();
   method->set_method(name);
   method->set_capability(capability);
   method->set_idempotent(idempotent);
+  return method;
 }
 
 }  // namespace
@@ -26,8 +27,10 @@ plugin::v1::DescribeResponse AmazonReports::Describe() {
   out.set_version("0.1.0");
   out.set_kind(v1::Plugin::KIND_MARKETPLACE);
   AddMethod("ParseReport", v1::Plugin::CAPABILITY_SUPPORTED, true, &out);
-  AddMethod("DecideReturn", v1::Plugin::CAPABILITY_MANUAL, true, &out);
-  AddMethod("IssueRefund", v1::Plugin::CAPABILITY_MANUAL, true, &out);
+  *AddMethod("DecideReturn", v1::Plugin::CAPABILITY_MANUAL, true, &out)->mutable_manual_action() =
+      GeneralDecideReturnAction();
+  *AddMethod("IssueRefund", v1::Plugin::CAPABILITY_MANUAL, true, &out)->mutable_manual_action() =
+      GeneralIssueRefundAction();
   AddMethod("QueryEffect", v1::Plugin::CAPABILITY_UNSUPPORTED, true, &out);
   // Nothing is shared between calls; the number only has to be above what a host runs at once.
   out.set_max_concurrency(64);

@@ -15,6 +15,14 @@ TEST(AmazonReports, DescribesWhatItCanDo) {
   std::map<std::string, v1::Plugin::Capability> methods;
   for (const auto& method : description.methods()) methods[method.method()] = method.capability();
   EXPECT_EQ(methods["ParseReport"], v1::Plugin::CAPABILITY_SUPPORTED);
+  for (const auto& method : description.methods()) {
+    const bool manual = method.capability() == v1::Plugin::CAPABILITY_MANUAL;
+    EXPECT_EQ(method.manual_action().steps_size() > 0, manual) << method.method();
+    EXPECT_EQ(!method.manual_action().title().empty(), manual) << method.method();
+    for (const std::string& step : method.manual_action().steps()) {
+      EXPECT_EQ(step.find('{'), std::string::npos) << step;
+    }
+  }
   EXPECT_EQ(methods["DecideReturn"], v1::Plugin::CAPABILITY_MANUAL);
   EXPECT_EQ(methods["IssueRefund"], v1::Plugin::CAPABILITY_MANUAL);
   EXPECT_EQ(methods["QueryEffect"], v1::Plugin::CAPABILITY_UNSUPPORTED);

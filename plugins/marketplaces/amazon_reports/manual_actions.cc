@@ -85,6 +85,22 @@ constexpr std::string_view kRefundSteps[] = {
     "Mark the refund as done here, with the reference that Seller Central shows.",
 };
 
+constexpr std::string_view kGeneralDecideSteps[] = {
+    "Open Manage Seller Fulfilled Returns and search for the order.",
+    "Authorize the request, refund it without a return, or close it with a reason, as decided "
+    "here.",
+    "Confirm. The next returns report shows the request as decided.",
+};
+constexpr std::string_view kGeneralRefundSteps[] = {
+    "Open the order and choose Refund order.",
+    "Enter the amounts that are shown here, check the total, and submit.",
+    "Mark the refund as done here, with the reference that Seller Central shows.",
+};
+
+constexpr Guide kGeneralDecide = {"Decide the return in Seller Central", kReturnsPath,
+                                  kGeneralDecideSteps};
+constexpr Guide kGeneralRefund = {"Pay the refund in Seller Central", kOrderPath,
+                                  kGeneralRefundSteps};
 constexpr Guide kApprove = {"Authorize the return of order {order}", kReturnsPath, kApproveSteps};
 constexpr Guide kReturnless = {"Refund order {order} without a return", kReturnsPath,
                                kReturnlessSteps};
@@ -235,6 +251,14 @@ v1::ManualAction IssueRefundAction(std::string_view marketplace_id, const v1::Re
     ++place;
   }
   return action;
+}
+
+v1::ManualAction GeneralDecideReturnAction() {
+  return MakeAction(kGeneralDecide, SellerCentralHost("", ""), {});
+}
+
+v1::ManualAction GeneralIssueRefundAction() {
+  return MakeAction(kGeneralRefund, SellerCentralHost("", ""), {});
 }
 
 }  // namespace aftersales::amazon_reports

@@ -17,4 +17,8 @@ v1::ManualAction DecideReturnAction(std::string_view marketplace_id, const v1::R
 // How to pay a refund.
 v1::ManualAction IssueRefundAction(std::string_view marketplace_id, const v1::Refund& refund);
 
+// The same in general, without a case.
+v1::ManualAction GeneralDecideReturnAction();
+v1::ManualAction GeneralIssueRefundAction();
+
 }  // namespace aftersales::amazon_reports

@@ -128,11 +128,14 @@ typedef struct aftersales_plugin_api {
   /* [load] Ends an instance on which no call is running. Takes NULL. */
   void (*destroy)(aftersales_instance* instance);
   /* [any] Number of a method, such as `/aftersales.plugin.v1.CarrierPlugin/IssueLabel`, not
-   * negative and good for the life of the process; -1 for one that the plugin does not have. */
+   * negative and good for the life of the process; -1 for one that the plugin does not have. Of
+   * PluginLifecycle a plugin may have CheckHealth, ValidateConfig and Shutdown as methods. */
   int32_t (*resolve_method)(aftersales_bytes path);
   /* [any] Calls a method, given by number; the host keeps to the max_concurrency that `describe`
    * told, so with 1 it is [serial]. The response is written only if OK is returned. A number that
-   * was never given out answers UNIMPLEMENTED (12). */
+   * was never given out answers UNIMPLEMENTED (12). ValidateConfig comes with `instance` NULL,
+   * since it is for settings that no instance has yet; Shutdown once, as the last call before
+   * `destroy`, with no other running. */
   int32_t (*call)(aftersales_instance* instance, int32_t method, const aftersales_call* call,
                   aftersales_bytes request, const aftersales_sink* response,
                   const aftersales_sink* status);
@@ -153,8 +156,11 @@ typedef const aftersales_plugin_api* (*aftersales_plugin_entry_fn)(const aftersa
 
 /* ---- Extensions of the host ----------------------------------------------------------------
  * An id is NAME/REVISION. A revision is frozen like any struct here; a change that old readers
- * could not take gets the next revision, and the host offers both. Kept for what comes:
- * `http/1` (requests made by the host, with limits and redaction), `secrets/1`, `kv/1`. */
+ * could not take gets the next revision, and the host offers both. What http/1, secrets/1 and kv/1
+ * do, and the messages that they take, is told in protos/aftersales/plugin/v1/
+ * plugin_host_service.proto; a plugin in a process of its own gets the same there. They answer
+ * FAILED_PRECONDITION (9) before `create` is called: until then the host does not know the plugin.
+ */
 
 /* Levels of log/1. */
 enum {
@@ -181,6 +187,50 @@ typedef struct aftersales_clock_1 {
   /* [any] Nanoseconds since 1970-01-01T00:00:00Z. */
   int64_t (*now_unix_ns)(void* ctx);
 } aftersales_clock_1;
+
+/* Requests made by the host: with its limits of rate and size, a circuit breaker for each server,
+ * and without secrets in any log. */
+#define AFTERSALES_EXT_HTTP_1 "http/1"
+typedef struct aftersales_http_1 {
+  AFTERSALES_STRUCT_HEADER;
+  void* ctx;
+  /* [any] Sends a serialized plugin.v1.SendHttpRequestRequest and waits for the answer, a
+   * serialized plugin.v1.SendHttpRequestResponse, of any HTTP status. `call` is the call that this
+   * is done for, which ends it when its caller no longer waits; NULL when it is for none.
+   * UNAVAILABLE (14): it was not sent. DEADLINE_EXCEEDED (4), UNKNOWN (2): it may have been.
+   * RESOURCE_EXHAUSTED (8): not sent, because of a limit or of an open circuit. INVALID_ARGUMENT
+   * (3) names the field. */
+  int32_t (*send)(void* ctx, const aftersales_call* call, aftersales_bytes request,
+                  const aftersales_sink* response, const aftersales_sink* status);
+} aftersales_http_1;
+
+/* The current values of settings that are marked secret. */
+#define AFTERSALES_EXT_SECRETS_1 "secrets/1"
+typedef struct aftersales_secrets_1 {
+  AFTERSALES_STRUCT_HEADER;
+  void* ctx;
+  /* [any] Writes the value of the setting `key`, which may be a newer one than `create` got. Ask at
+   * each use rather than keep it. NOT_FOUND (5) when there is none or it is not marked secret. */
+  int32_t (*get)(void* ctx, aftersales_bytes key, const aftersales_sink* value,
+                 const aftersales_sink* status);
+} aftersales_secrets_1;
+
+/* A small durable store of the plugin's own, for tokens and cursors. Keys are 1 to 256 bytes of
+ * UTF-8, values at most 64 KiB, all together 64 MiB. */
+#define AFTERSALES_EXT_KV_1 "kv/1"
+typedef struct aftersales_kv_1 {
+  AFTERSALES_STRUCT_HEADER;
+  void* ctx;
+  /* [any] Writes the value of `key`. NOT_FOUND (5). */
+  int32_t (*get)(void* ctx, aftersales_bytes key, const aftersales_sink* value,
+                 const aftersales_sink* status);
+  /* [any] Stores a value, in place of an earlier one; durable once it has answered OK.
+   * RESOURCE_EXHAUSTED (8) beyond 64 MiB in all. */
+  int32_t (*put)(void* ctx, aftersales_bytes key, aftersales_bytes value,
+                 const aftersales_sink* status);
+  /* [any] Forgets a key. OK also when there is none. */
+  int32_t (*erase)(void* ctx, aftersales_bytes key, const aftersales_sink* status);
+} aftersales_kv_1;
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -21,7 +21,7 @@ struct Call {
   int attempt = 1;
   // When the caller stops waiting, on the steady clock. time_point::max() when it never does.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  // Log and clock of the host.
+  // What the host offers.
   Host host;
   // The C struct that this was made from. Null in unit tests.
   const aftersales_call* raw = nullptr;
@@ -43,6 +43,8 @@ struct Call {
     return std::max(std::chrono::nanoseconds(0),
                     std::chrono::nanoseconds(deadline - std::chrono::steady_clock::now()));
   }
+  // For HTTP requests that are made for this call: they end when its caller no longer waits.
+  sdk::Http Http() const { return host.Http(raw); }
   // Writes a line to the host's log. No secrets, no buyer data.
   void Log(Level level, std::string_view text) const { host.Log(level, text); }
 };

@@ -1,12 +1,14 @@
 // The base of every plugin, and the macro that registers one.
 //
 // Do not derive from Plugin itself but from the base of a kind: CarrierPlugin
-// (aftersales/sdk/carrier.h), MarketplacePlugin (marketplace.h) or ErpPlugin (erp.h).
+// (aftersales/sdk/carrier.h), MarketplacePlugin (marketplace.h), ErpPlugin (erp.h) or
+// AnalyticsPlugin (analytics.h).
 //
-// Threads: Describe and Configure are called by one thread and before anything else; all other
-// methods by any thread, as many at once as `max_concurrency` in Describe says (one if it says
-// nothing). A constructor must be cheap and do no I/O, since an object may be made only to be
-// described. An exception that leaves a method becomes an INTERNAL error with its text.
+// Threads: Describe, ValidateConfig and Configure are called by one thread and before anything
+// else, Shutdown after everything else; all other methods by any thread, as many at once as
+// `max_concurrency` in Describe says (one if it says nothing). A constructor must be cheap and do
+// no I/O, since an object may be made only to be described or to look at settings. An exception
+// that leaves a method becomes an INTERNAL error with its text.
 #pragma once
 
 #include <type_traits>
@@ -45,6 +47,15 @@ class Plugin {
   // UNSUPPORTED and never called. `kind` may be left out.
   virtual plugin::v1::DescribeResponse Describe() = 0;
 
+  // Adds what is wrong with settings, without using them, on an object that is not configured.
+  // Types and allowed values of config_fields were checked already. No I/O beyond a second; never
+  // put the value of a secret into a problem. By default finds none.
+  virtual Status ValidateConfig(const plugin::v1::ValidateConfigRequest& request,
+                                plugin::v1::ValidateConfigResponse* response) {
+    static_cast<void>(request), static_cast<void>(response);
+    return Status::Ok();
+  }
+
   // Sets the plugin up, once, before its other methods. Defaults of config_fields are filled in,
   // required ones are there, and unknown ones were refused by the host. INVALID_ARGUMENT names the
   // key and what would be right; never put the value of a secret into a message.
@@ -59,7 +70,11 @@ class Plugin {
     return Status::Ok();
   }
 
-  // Log and clock of the host. Not there yet in the constructor.
+  // It ends: called once on a configured object, when no call runs and none will come. At most five
+  // seconds to write what has to be written. Not called after a crash, so nothing may depend on it.
+  virtual Status Shutdown() { return Status::Ok(); }
+
+  // What the host offers. Not there yet in the constructor.
   const Host& host() const { return host_; }
   // Called by the SDK before Configure, and by tests that bring a host of their own.
   void set_host(const Host& host) { host_ = host; }

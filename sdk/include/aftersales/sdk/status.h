@@ -1,6 +1,7 @@
 // How a plugin method ended: OK, or a canonical code with a sentence.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -51,6 +52,33 @@ class [[nodiscard]] Status {
  private:
   Code code_ = Code::kOk;
   std::string message_;
+};
+
+// A value, or why there is none. Example:
+//   const StatusOr<std::string> token = host().Secret("token");
+//   if (!token.ok()) return token.status();
+//   Use(*token);
+template <typename T>
+class [[nodiscard]] StatusOr {
+ public:
+  // `status` must not be OK; one that is becomes INTERNAL.
+  StatusOr(Status status)  // NOLINT(google-explicit-constructor): so that both can be returned
+      : status_(status.ok() ? Status(Code::kInternal, "OK without a value") : std::move(status)) {}
+  StatusOr(T value)  // NOLINT(google-explicit-constructor)
+      : value_(std::move(value)) {}
+
+  bool ok() const { return value_.has_value(); }
+  const Status& status() const { return status_; }
+  // Only when ok().
+  const T& operator*() const& { return *value_; }
+  T& operator*() & { return *value_; }
+  T&& operator*() && { return *std::move(value_); }
+  const T* operator->() const { return &*value_; }
+  T* operator->() { return &*value_; }
+
+ private:
+  Status status_;
+  std::optional<T> value_;
 };
 
 }  // namespace aftersales::sdk

@@ -122,21 +122,43 @@ inline Status InvokeCheckHealth(Plugin& plugin, const Call&, aftersales_bytes,
   return Write(response, sink);
 }
 
+inline Status InvokeValidateConfig(Plugin& plugin, const Call&, aftersales_bytes bytes,
+                                   const aftersales_sink* sink) {
+  plugin::v1::ValidateConfigRequest request;
+  plugin::v1::ValidateConfigResponse response;
+  if (!Parse(bytes, &request)) {
+    return Status(Code::kInvalidArgument, "the request is not a valid ValidateConfigRequest");
+  }
+  if (Status status = plugin.ValidateConfig(request, &response); !status.ok()) return status;
+  return Write(response, sink);
+}
+
+inline Status InvokeShutdown(Plugin& plugin, const Call&, aftersales_bytes,
+                             const aftersales_sink*) {
+  return plugin.Shutdown();
+}
+
 struct Method {
   std::string_view path;
   Invoke invoke;
 };
 
-inline constexpr Method kCheckHealth = {"/aftersales.plugin.v1.PluginLifecycle/CheckHealth",
-                                        &InvokeCheckHealth};
+// The methods of PluginLifecycle that are no functions of the C ABI.
+inline constexpr Method kLifecycle[] = {
+    {"/aftersales.plugin.v1.PluginLifecycle/CheckHealth", &InvokeCheckHealth},
+    {"/aftersales.plugin.v1.PluginLifecycle/ValidateConfig", &InvokeValidateConfig},
+    {"/aftersales.plugin.v1.PluginLifecycle/Shutdown", &InvokeShutdown},
+};
+inline constexpr int32_t kLifecycleCount = std::size(kLifecycle);
+inline constexpr int32_t kValidateConfig = 1;
 
 // What an unimplemented default method answers.
 inline Status Unimplemented(const char* method) {
   return Status(Code::kUnimplemented, std::string("the plugin does not implement ") + method);
 }
 
-// The functions of aftersales_plugin_api for plugin class T. Method 0 is CheckHealth, those of the
-// kind follow in the order of T::Methods().
+// The functions of aftersales_plugin_api for plugin class T. The first methods are those of
+// kLifecycle, those of the kind follow in the order of T::kMethods.
 template <typename T>
 class Entry {
  public:
@@ -186,8 +208,11 @@ class Entry {
   }
 
   static int32_t ResolveMethod(aftersales_bytes path) noexcept {
-    if (View(path) == kCheckHealth.path) return 0;
-    int32_t index = 1;
+    int32_t index = 0;
+    for (const Method& method : kLifecycle) {
+      if (View(path) == method.path) return index;
+      ++index;
+    }
     for (const Method& method : T::kMethods) {
       if (View(path) == method.path) return index;
       ++index;
@@ -200,10 +225,17 @@ class Entry {
                             const aftersales_sink* response,
                             const aftersales_sink* status) noexcept {
     return Guarded(status, [&]() -> Status {
-      constexpr auto kCount = static_cast<int32_t>(std::size(T::kMethods));
-      if (method < 0 || method > kCount) {
+      constexpr auto kCount = kLifecycleCount + static_cast<int32_t>(std::size(T::kMethods));
+      if (method < 0 || method >= kCount) {
         return Status(Code::kUnimplemented, "no such method number");
       }
+      if (method == kValidateConfig) {
+        // For settings that no instance has yet.
+        T judge;
+        judge.set_host(Host(host_));
+        return kLifecycle[method].invoke(judge, Call(), request, response);
+      }
+      if (instance == nullptr) return Status(Code::kFailedPrecondition, "is not configured yet");
       Call call;
       auto& plugin = *reinterpret_cast<Plugin*>(instance);
       call.host = plugin.host();
@@ -220,7 +252,8 @@ class Entry {
           if (left < room) call.deadline = now + left;
         }
       }
-      const Invoke invoke = method == 0 ? kCheckHealth.invoke : T::kMethods[method - 1].invoke;
+      const Invoke invoke = method < kLifecycleCount ? kLifecycle[method].invoke
+                                                     : T::kMethods[method - kLifecycleCount].invoke;
       return invoke(plugin, call, request, response);
     });
   }

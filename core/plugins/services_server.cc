@@ -1,0 +1,180 @@
+#include "core/plugins/services_server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <openssl/crypto.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "aftersales/plugin/v1/plugin_host_service.grpc.pb.h"
+#include "core/plugins/child_process.h"
+
+namespace aftersales::plugins {
+namespace {
+
+constexpr int kCallsMax = 64;
+constexpr size_t kTokenBytes = 32;
+// A body of 8 MiB with its headers.
+constexpr int kMessageBytes = 16 << 20;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+}  // namespace
+
+void ServicesSlot::Set(std::shared_ptr<PluginServices> services) {
+  absl::MutexLock lock(&mu_);
+  services_ = std::move(services);
+}
+
+std::shared_ptr<PluginServices> ServicesSlot::Get() const {
+  absl::ReaderMutexLock lock(&mu_);
+  return services_;
+}
+
+bool ServicesSlot::Enter() {
+  if (calls_.fetch_add(1) < kCallsMax) return true;
+  calls_.fetch_sub(1);
+  return false;
+}
+
+void ServicesSlot::Leave() { calls_.fetch_sub(1); }
+
+class ServicesServer::Service : public plugin::v1::PluginHost::Service {
+ public:
+  explicit Service(const ServicesServer& server) : server_(server) {}
+
+ private:
+  using Context = grpc::ServerContext;
+
+  grpc::Status SendHttpRequest(Context* context, const plugin::v1::SendHttpRequestRequest* request,
+                               plugin::v1::SendHttpRequestResponse* response) override {
+    return With(context, [&](PluginServices& services) {
+      return services.SendHttpRequest(
+          *request, [context] { return context->IsCancelled(); }, response);
+    });
+  }
+  grpc::Status GetSecret(Context* context, const plugin::v1::GetSecretRequest* request,
+                         plugin::v1::GetSecretResponse* response) override {
+    return With(context, [&](PluginServices& services) {
+      const auto value = services.GetSecret(request->key());
+      if (value.ok()) response->set_value(*value);
+      return value.status();
+    });
+  }
+  grpc::Status GetValue(Context* context, const plugin::v1::GetValueRequest* request,
+                        plugin::v1::GetValueResponse* response) override {
+    return With(context, [&](PluginServices& services) {
+      const auto value = services.GetValue(request->key());
+      if (value.ok()) response->set_value(*value);
+      return value.status();
+    });
+  }
+  grpc::Status PutValue(Context* context, const plugin::v1::PutValueRequest* request,
+                        plugin::v1::PutValueResponse*) override {
+    return With(context, [&](PluginServices& services) {
+      return services.PutValue(request->key(), request->value());
+    });
+  }
+  grpc::Status DeleteValue(Context* context, const plugin::v1::DeleteValueRequest* request,
+                           plugin::v1::DeleteValueResponse*) override {
+    return With(context,
+                [&](PluginServices& services) { return services.DeleteValue(request->key()); });
+  }
+
+  // `body` with the services of the plugin that calls.
+  template <typename Body>
+  grpc::Status With(Context* context, Body body) {
+    const auto& metadata = context->client_metadata();
+    const auto token = metadata.find(kTokenMetadata);
+    std::shared_ptr<ServicesSlot> slot;
+    if (token != metadata.end() && metadata.count(kTokenMetadata) == 1) {
+      slot = server_.Find({token->second.data(), token->second.size()});
+    }
+    if (slot == nullptr) {
+      return {grpc::StatusCode::UNAUTHENTICATED,
+              absl::StrCat("send the metadata `", kTokenMetadata, "` with the value of ",
+                           kTokenVariable, ", as this process got it")};
+    }
+    if (!slot->Enter()) {
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+              absl::StrCat(kCallsMax,
+                           " calls of the plugin to the host are under way; try again "
+                           "later")};
+    }
+    absl::Cleanup leave = [&] { slot->Leave(); };
+    const std::shared_ptr<PluginServices> services = slot->Get();
+    if (services == nullptr) {
+      return {grpc::StatusCode::FAILED_PRECONDITION,
+              "the host does not know the plugin before Configure; ask then"};
+    }
+    return ToGrpc(body(*services));
+  }
+
+  const ServicesServer& server_;
+};
+
+absl::StatusOr<std::unique_ptr<ServicesServer>> ServicesServer::Start(const std::string& socket) {
+  std::unique_ptr<ServicesServer> server(new ServicesServer(socket));
+  unlink(socket.c_str());
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(absl::StrCat("unix:", socket), grpc::InsecureServerCredentials());
+  builder.RegisterService(server->service_.get());
+  builder.SetMaxReceiveMessageSize(kMessageBytes);
+  builder.SetMaxSendMessageSize(kMessageBytes);
+  // A body at once rather than in pieces that each wait for the other side.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * kCallsMax);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the host cannot listen at ", socket, " for its plugins; use a shorter --data-dir"));
+  }
+  return server;
+}
+
+ServicesServer::ServicesServer(std::string socket)
+    : socket_(std::move(socket)), service_(std::make_unique<Service>(*this)) {}
+
+ServicesServer::~ServicesServer() {
+  if (server_ != nullptr) {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
+  }
+  unlink(socket_.c_str());
+}
+
+ServicesServer::Admission ServicesServer::Admit(std::shared_ptr<ServicesSlot> slot) {
+  char bytes[kTokenBytes];
+  if (getrandom(bytes, sizeof(bytes), 0) != static_cast<ssize_t>(sizeof(bytes))) return {};
+  std::string token = absl::BytesToHexString({bytes, sizeof(bytes)});
+  absl::MutexLock lock(&mu_);
+  slots_[token] = std::move(slot);
+  return {this, std::move(token)};
+}
+
+void ServicesServer::Revoke(const std::string& token) {
+  absl::MutexLock lock(&mu_);
+  slots_.erase(token);
+}
+
+std::shared_ptr<ServicesSlot> ServicesServer::Find(const std::string& token) const {
+  absl::ReaderMutexLock lock(&mu_);
+  std::shared_ptr<ServicesSlot> found;
+  // All of them, each in constant time: how long it takes tells nothing about a token.
+  for (const auto& [known, slot] : slots_) {
+    if (known.size() == token.size() &&
+        CRYPTO_memcmp(known.data(), token.data(), token.size()) == 0) {
+      found = slot;
+    }
+  }
+  return found;
+}
+
+}  // namespace aftersales::plugins
