@@ -47,7 +47,7 @@ Problem CheckFields(const pb::Message& message, const std::string& where) {
         message.GetDescriptor()->FindFieldByNumber(unknown.field(i).number());
     if (known == nullptr) continue;  // of a newer contract
     return Wrong(absl::StrCat("field ", known->number(), " of ", where, " to be ", known->name(),
-                              ", a ", known->type_name()),
+                              " of type ", known->type_name()),
                  "another wire type under that number, as in a message of another type",
                  "answer with the response message of the method that was called");
   }

@@ -70,6 +70,7 @@ TEST(AnswerRulesTest, EffectsHaveAnOutcomeAndWhatItNeeds) {
   EXPECT_EQ(Problem(request, response), "");
   response.mutable_label()->mutable_cost()->set_minor_units(640);
   EXPECT_THAT(Problem(request, response), testing::HasSubstr("label.cost.currency_code"));
+  response.mutable_label()->mutable_cost()->set_currency_code("USD");
   response.mutable_result()->set_outcome(p1::EffectResult::OUTCOME_NOT_FOUND);
   EXPECT_THAT(Problem(request, response), testing::HasSubstr("QueryEffect"));
 }

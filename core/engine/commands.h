@@ -127,6 +127,9 @@ absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest&
 absl::StatusOr<v1::Refund> ReverseRefund(Command& c, const v1::ReverseRefundRequest& request);
 // Records a fact on a refund and what follows from it: money counters, the return's units.
 absl::StatusOr<v1::Refund> RecordRefundFact(Command& c, store::RefundRecord record, v1::Event fact);
+// Another refund of the channel that has this external id, by its name.
+std::optional<std::string> OtherWithExternalId(Command& c, const v1::Refund& state,
+                                               std::string_view external_id);
 // A refund that was paid elsewhere and is reported to us. Answers false if it is known already.
 absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_name,
                                          const v1::Event& fact);

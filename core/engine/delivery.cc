@@ -12,6 +12,7 @@
 #include "core/engine/commands.h"
 #include "core/engine/engine.h"
 #include "core/engine/return_editor.h"
+#include "spdlog/spdlog.h"
 
 namespace aftersales::engine {
 namespace {
@@ -188,25 +189,39 @@ void Delivery::Recover() {
 }
 
 void Delivery::Dispatch() {
+  constexpr int kPage = 128;
+  constexpr int kPageBehindSlow = 4096;
+  constexpr absl::Duration kLookBehind = absl::Milliseconds(200);
+  absl::Time look_behind = absl::InfinitePast();
   while (true) {
+    int page = kPage;
     {
       std::unique_lock lock(mutex_);
       wake_.wait_for(lock, absl::ToChronoMilliseconds(poll_), [this] { return woken_; });
       if (stopping_) return;
       woken_ = false;
-      if (queue_.size() >= 256) continue;  // the workers are behind
+      // Behind those of a plugin that is slow there may be others; looked for now and then.
+      if (std::any_of(queued_.begin(), queued_.end(),
+                      [](const auto& queued) { return queued.second >= kQueuedOfPluginMax; })) {
+        if (absl::Now() < look_behind) continue;
+        look_behind = absl::Now() + kLookBehind;
+        page = kPageBehindSlow;
+      }
     }
     std::vector<store::Effect> due;
     try {
       engine_.store().ReadHere([&](store::Reader& reader) {
-        due = reader.DueEffects(absl::ToUnixMicros(engine_.Now()), 128);
+        due = reader.DueEffects(absl::ToUnixMicros(engine_.Now()), page);
       });
     } catch (const store::Error&) {
       continue;  // tried again at the next poll
     }
     {
       std::lock_guard lock(mutex_);
-      std::erase_if(due, [this](const store::Effect& e) { return busy_.contains(e.seq); });
+      std::map<std::string, size_t> queued = queued_;
+      std::erase_if(due, [&](const store::Effect& e) {
+        return busy_.contains(e.seq) || ++queued[e.plugin] > kQueuedOfPluginMax;
+      });
       for (const store::Effect& effect : due) busy_.insert(effect.seq);
     }
     if (due.empty()) continue;
@@ -221,7 +236,10 @@ void Delivery::Dispatch() {
           busy_.erase(seq);
         }
       }
-      for (store::Effect& effect : claimed) queue_.push_back(std::move(effect));
+      for (store::Effect& effect : claimed) {
+        ++queued_[effect.plugin];
+        queue_.push_back(std::move(effect));
+      }
       woken_ = true;  // there may be more than one page
     }
     work_.notify_all();
@@ -294,14 +312,29 @@ void Delivery::Work() {
     store::Effect effect;
     {
       std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      work_.wait(lock, [this] { return stopping_ || NextToDo() != queue_.end(); });
       // What is claimed and not begun stays in flight and is taken up at the next start.
       if (stopping_) return;
-      effect = std::move(queue_.front());
-      queue_.pop_front();
+      const auto next = NextToDo();
+      effect = std::move(*next);
+      queue_.erase(next);
+      if (--queued_[effect.plugin] == 0) queued_.erase(effect.plugin);
+      ++working_[effect.plugin];
     }
     Deliver(effect);
+    {
+      std::lock_guard lock(mutex_);
+      if (--working_[effect.plugin] == 0) working_.erase(effect.plugin);
+    }
+    work_.notify_one();
   }
+}
+
+std::deque<store::Effect>::iterator Delivery::NextToDo() {
+  return std::find_if(queue_.begin(), queue_.end(), [this](const store::Effect& effect) {
+    const auto working = working_.find(effect.plugin);
+    return working == working_.end() || working->second < kWorkersOfPlugin;
+  });
 }
 
 void Delivery::Release(int64_t seq) {
@@ -477,7 +510,14 @@ void Delivery::Deliver(const store::Effect& effect) {
             c.store.RemoveEffect(effect.seq);
             if (result.outcome() == EffectResult::OUTCOME_DONE) {
               *fact.mutable_refund_succeeded()->mutable_amount() = record->state().total();
-              fact.mutable_refund_succeeded()->set_external_refund_id(result.external_id());
+              v1::RefundSucceeded* paid = fact.mutable_refund_succeeded();
+              if (const auto other =
+                      OtherWithExternalId(c, record->state(), result.external_id())) {
+                paid->set_proof(Cat("The plugin answered with the id ", result.external_id(),
+                                    ", which ", *other, " has; look whether it was paid twice."));
+              } else {
+                paid->set_external_refund_id(result.external_id());
+              }
             } else if (result.outcome() == EffectResult::OUTCOME_MANUAL) {
               *fact.mutable_refund_awaits_person()->mutable_action() = result.manual_action();
               *fact.mutable_refund_awaits_person()->mutable_due_at() = calendar::ToProto(
@@ -577,7 +617,14 @@ void Delivery::Deliver(const store::Effect& effect) {
         editor->Save();
         return absl::OkStatus();
       },
-      [this, seq = effect.seq](const absl::Status&) { Release(seq); });
+      [this, seq = effect.seq, subject = effect.subject](const absl::Status& recorded) {
+        // It is taken up again when the host starts.
+        if (!recorded.ok()) {
+          spdlog::error("the outcome of an effect for {} cannot be recorded: {}", subject,
+                        std::string(recorded.message()));
+        }
+        Release(seq);
+      });
 }
 
 }  // namespace aftersales::engine

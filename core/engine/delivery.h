@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -44,7 +45,11 @@ class Delivery {
   void Wake();
 
  private:
-  static constexpr int kWorkers = 4;
+  static constexpr int kWorkers = 16;
+  // Of them at once for one plugin, so that one that hangs leaves the others to the others.
+  static constexpr int kWorkersOfPlugin = 4;
+  // How many effects of one plugin wait for them; the rest stays in the outbox.
+  static constexpr size_t kQueuedOfPluginMax = 256;
   // After so many answers that settle nothing it is a person's. An attempt that a stop of the host
   // cut off says little; so many of them say that this may be what stops it.
   static constexpr int kAnswersMax = 12;
@@ -57,6 +62,8 @@ class Delivery {
   std::vector<store::Effect> Claim(std::vector<store::Effect> effects);
   void Deliver(const store::Effect& effect);
   void Release(int64_t seq);
+  // The next effect for whose plugin a worker is free. `mutex_` is held.
+  std::deque<store::Effect>::iterator NextToDo();
 
   Engine& engine_;
   const absl::Duration timeout_;
@@ -69,6 +76,8 @@ class Delivery {
   bool stopping_ = false;
   std::deque<store::Effect> queue_;
   std::set<int64_t> busy_;
+  std::map<std::string, size_t> queued_;  // of each plugin, in queue_
+  std::map<std::string, int> working_;    // on effects of each plugin
   std::vector<std::thread> threads_;
 };
 

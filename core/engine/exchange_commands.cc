@@ -7,6 +7,7 @@
 #include "core/domain/exchange_units.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
+#include "core/domain/refund_guards.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_items.h"
 #include "core/domain/stated_reason.h"
@@ -360,6 +361,15 @@ absl::StatusOr<v1::Exchange> RecordExchangePayment(
       c.store.RefundsOfOrder(c.seller, names::Split(opened->state().order()).id);
   auto payment = CheckExchangePayment(opened->state(), c.now, refunds, request.payment());
   if (!payment.ok()) return payment.status();
+  // As a refund of the same amount would.
+  if (payment->direction() == v1::ExchangePayment::DIRECTION_TO_BUYER &&
+      !WithinLimit(opened->channel->policies.At(c.now), c.actor.role(), payment->amount())) {
+    return Refuse(
+        absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
+        Cat(FormatMoney(payment->amount()),
+            " is more than your role may give back; ask somebody with a higher limit, such "
+            "as a manager"));
+  }
   v1::Event fact = NewFact(c, *opened);
   *fact.mutable_exchange_payment_recorded()->mutable_payment() = *std::move(payment);
   return Finish(c, *opened, std::move(fact));

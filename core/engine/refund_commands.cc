@@ -502,6 +502,15 @@ absl::StatusOr<v1::Refund> IssueExchangeDifference(Command& c, const v1::Exchang
   return Decide(c, *basis, quote, refund, /*deviates=*/in_advance);
 }
 
+std::optional<std::string> OtherWithExternalId(Command& c, const v1::Refund& state,
+                                               std::string_view external_id) {
+  if (external_id.empty()) return std::nullopt;
+  const auto other =
+      c.store.FindRefundByExternalId(c.seller, names::Split(state.channel()).id, external_id);
+  if (!other || other->state().name() == state.name()) return std::nullopt;
+  return other->state().name();
+}
+
 absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundRequest& request) {
   auto record = Open(c, request);
   if (!record.ok()) return record.status();
@@ -511,6 +520,10 @@ absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundReques
   if (amount != nullptr && request.paid()) {
     if (absl::Status s = CheckPaidAmount(*amount, state.total(), c.actor.role(), "amount"); !s.ok())
       return s;
+  }
+  if (const auto other = OtherWithExternalId(c, state, request.external_refund_id())) {
+    return InvalidField("external_refund_id", "REFUND_EXISTS",
+                        Cat("that is the payment of ", *other, "; one payment settles one refund"));
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   if (request.paid()) {

@@ -146,6 +146,12 @@ absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnReques
                   Cat("the channel has a return with external id ", wanted.external_id()))
         .Field("return_resource.external_id", "leave it out or read the return that is there");
   }
+  // A buyer asks now, and whether it is in policy is not theirs to say.
+  if (c.actor.role() == v1::ROLE_BUYER && (wanted.has_requested_at() || wanted.has_validity())) {
+    return InvalidField(
+        wanted.has_validity() ? "return_resource.validity" : "return_resource.requested_at",
+        "NOT_SETTABLE", "leave it out; it is for the host to say");
+  }
   const std::string external_id = order->external_id();
   ReturnEditor editor = ReturnEditor::Create(c, **channel, external_id, std::move(order));
   const absl::Time asked =
@@ -272,6 +278,17 @@ absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnReques
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
     if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
     if (absl::Status s = CheckCancel(editor.state()); !s.ok()) return s;
+    // Money that is on its way does not come back because the goods stay.
+    for (const v1::Refund& refund : RefundsOf(c, editor.state())) {
+      if (!HoldsMoney(refund.status()) || IsPaid(refund.status()) ||
+          refund.status() == v1::Refund::STATUS_PENDING_APPROVAL) {
+        continue;
+      }
+      return Refuse(absl::StatusCode::kFailedPrecondition, "REFUND_PENDING",
+                    Cat("refund ", refund.name(), " of the return is ", StatusName(refund.status()),
+                        "; cancel it, or wait until it is settled"))
+          .With("refund", refund.name());
+    }
     v1::Event fact = editor.NewFact();
     fact.mutable_return_cancelled()->set_reason(request.reason());
     editor.Add(std::move(fact));

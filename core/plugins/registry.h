@@ -125,8 +125,6 @@ class PluginRegistry {
   absl::Status Reload(PluginHandle& handle, const std::filesystem::path& path, bool isolated,
                       std::string_view sha256);
   bool IsIsolated(const std::filesystem::path& path, const KeptPlugin* kept) const;
-  // What the host offers to children, served from the first of them on.
-  absl::StatusOr<ServicesServer*> Services(const std::string& run_directory) const;
   absl::StatusOr<std::string> MakeDataDirectory(const std::string& id) const;
   // A new plugin, or one that could not be loaded, under an id that is free.
   void AddLoaded(LoadedPlugin plugin);

@@ -97,10 +97,11 @@ TEST_P(GoodPluginsTest, Passes) {
 
 INSTANTIATE_TEST_SUITE_P(All, GoodPluginsTest,
                          testing::Values(BAD_PLUGIN_DIR "/bad_good.so",
-                                         AFTERSALES_PLUGIN_DIR "/dhl.so",
-                                         AFTERSALES_PLUGIN_DIR "/epacket.so",
-                                         AFTERSALES_PLUGIN_DIR "/files.so",
-                                         AFTERSALES_PLUGIN_DIR "/amazon_reports.so"),
+                                         AFTERSALES_BIN_DIR "/../lib/aftersales/plugins/dhl.so",
+                                         AFTERSALES_BIN_DIR "/../lib/aftersales/plugins/epacket.so",
+                                         AFTERSALES_BIN_DIR "/../lib/aftersales/plugins/files.so",
+                                         AFTERSALES_BIN_DIR
+                                         "/../lib/aftersales/plugins/amazon_reports.so"),
                          [](const testing::TestParamInfo<const char*>& param) {
                            std::string name = param.param;
                            name = name.substr(name.rfind('/') + 1);

@@ -125,6 +125,7 @@ struct Fault {
   const char* name;
   bool loads;                // whether it comes so far that it is called
   const char* problem = "";  // what is said of one that does not load
+  bool fails = false;        // whether its calls fail while it is bad
 };
 
 class IsolatedFaultsTest : public FaultsTest, public testing::WithParamInterface<Fault> {};
@@ -165,6 +166,8 @@ TEST_P(IsolatedFaultsTest, HurtNobodyElse) {
   EXPECT_GT(disturbed.size(), 100u);
   EXPECT_LE(during, std::max(2 * before, kFloorMilliseconds))
       << "p99 of others was " << before << " ms without it";
+  EXPECT_TRUE(Eventually([&] { return Bad().call_count() > 0; }));
+  EXPECT_TRUE(!fault.fails || Eventually([&] { return Bad().error_count() > 0; }));
   // A refund on another channel is paid, whatever the carrier does.
   const v1::Refund refund =
       Issue(Concession(Put(OrderOf("us", "113-8300002-8300002", {{"HAT", 1, 2000, 0}})), "HAT", 1),
@@ -203,12 +206,13 @@ TEST_P(IsolatedFaultsTest, HurtNobodyElse) {
 INSTANTIATE_TEST_SUITE_P(
     All, IsolatedFaultsTest,
     testing::Values(Fault{"good", true}, Fault{"crashes_in_entry", false, "killed by signal 6"},
-                    Fault{"crashes_in_call", true}, Fault{"crashes_at_exit", true},
-                    Fault{"hangs", true}, Fault{"leaks", true}, Fault{"throws", true},
+                    Fault{"crashes_in_call", true, "", true}, Fault{"crashes_at_exit", true},
+                    Fault{"hangs", true, "", true}, Fault{"leaks", true, "", true},
+                    Fault{"throws", true, "", true},
                     Fault{"wrong_abi", false, "speaks plugin ABI 2"},
                     Fault{"full_protobuf", false, "protobuf"},
-                    Fault{"exports_too_much", false, "compress"}, Fault{"garbage", true},
-                    Fault{"other_message", true}, Fault{"forgets", true},
+                    Fault{"exports_too_much", false, "compress"}, Fault{"garbage", true, "", true},
+                    Fault{"other_message", true, "", true}, Fault{"forgets", true},
                     Fault{"logs_secret", true}),
     [](const testing::TestParamInfo<Fault>& fault) { return std::string(fault.param.name); });
 

@@ -35,7 +35,7 @@ struct CheckFlags {
 
 void ListTests(const Terminal& terminal) {
   for (const conformance::TestCase& test : conformance::AllTests()) {
-    terminal.out << Pad(test.id, 40) << test.description << "\n";
+    terminal.out << Pad(test.id, 44) << test.description << "\n";
   }
 }
 
@@ -57,7 +57,7 @@ void Print(const Terminal& terminal, const TestResult& result, bool only_failed,
   const Style style = state == State::kPassed   ? Style::kGood
                       : state == State::kFailed ? Style::kBad
                                                 : Style::kFaint;
-  terminal.out << terminal.Paint(Pad(word, 8), style) << Pad(result.id, 36) << result.description
+  terminal.out << terminal.Paint(Pad(word, 8), style) << Pad(result.id, 44) << result.description
                << "\n";
   if (state == State::kFailed) {
     Explain(terminal, "expected", result.outcome.expected);
@@ -151,7 +151,8 @@ test does is done for real, so give it settings of a test account. Exit code 0 w
       ->add_option("--config", flags->config,
                    "A setting of the plugin; may be given again. What is required and not given "
                    "gets a value of its type")
-      ->option_text("KEY=VALUE");
+      ->option_text("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--seed", flags->seed, "Seed of all that is random, 0 to 2^64-1; default 1")
       ->option_text("N");
   command
