@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -10,6 +11,8 @@
 namespace aftersales::plugins {
 namespace {
 
+// Far above what a change of threads costs, far below what anybody waits for.
+constexpr int64_t kLong = 50'000;
 // Calls of Watch without work after which it stops.
 constexpr int kQuietMax = 50;
 
@@ -19,9 +22,12 @@ thread_local bool leads = false;
 }  // namespace
 
 void UsualTime::Add(int64_t nanoseconds) {
-  const int64_t usual = nanoseconds_.load(std::memory_order_relaxed);
-  nanoseconds_.store(usual == kUnknown ? nanoseconds : usual + (nanoseconds - usual) / 8,
-                     std::memory_order_relaxed);
+  // Each that is long weighs as much as sixteen that are short. Threads that add at once may lose
+  // one of theirs.
+  const int before = long_.load(std::memory_order_relaxed);
+  const int after =
+      nanoseconds > kLong ? std::min(before + kOnce - 1, 4 * kOnce) : std::max(0, before - 1);
+  if (after != before) long_.store(after, std::memory_order_relaxed);
 }
 
 CallThreads::CallThreads(int max, TakeFn take)

@@ -15,16 +15,16 @@
 
 namespace aftersales::plugins {
 
-// What a kind of work has taken of late. Starts as unknown, which counts as long.
+// Whether a kind of work is short or long, of late. What the system does to a thread now and then
+// makes none long, but one piece in sixteen that is does. Starts as long.
 class UsualTime {
  public:
-  bool IsShort() const { return nanoseconds_.load(std::memory_order_relaxed) < kShort; }
+  bool IsShort() const { return long_.load(std::memory_order_relaxed) < kOnce; }
   void Add(int64_t nanoseconds);
 
  private:
-  static constexpr int64_t kShort = 50'000;
-  static constexpr int64_t kUnknown = INT64_MAX;
-  std::atomic<int64_t> nanoseconds_{kUnknown};
+  static constexpr int kOnce = 17;
+  std::atomic<int> long_{kOnce + 1};
 };
 
 // One thread leads: it waits for events and handles them. Before work that usually is long it hands

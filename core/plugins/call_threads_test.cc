@@ -52,16 +52,20 @@ void MakeShort(UsualTime& usual) {
   while (!usual.IsShort()) usual.Add(1000);
 }
 
-TEST(UsualTimeTest, FollowsWhatItWasLately) {
+TEST(UsualTimeTest, IsLongWhenOnePieceInSixteenIsAndNotForOneAlone) {
   UsualTime usual;
   EXPECT_FALSE(usual.IsShort()) << "unknown";
   usual.Add(1000);
+  usual.Add(1000);
   EXPECT_TRUE(usual.IsShort());
-  for (int i = 0; i < 100; ++i) usual.Add(10'000'000);
+  for (int i = 0; i < 100; ++i) usual.Add(1000);
+  usual.Add(10'000'000);
+  EXPECT_TRUE(usual.IsShort());
+  usual.Add(10'000'000);
   EXPECT_FALSE(usual.IsShort());
   for (int i = 0; i < 100; ++i) usual.Add(1000);
   EXPECT_TRUE(usual.IsShort());
-  for (int i = 0; i < 100; ++i) usual.Add(60'000);
+  for (int i = 0; i < 100; ++i) usual.Add(i % 10 == 0 ? 200'000 : 1000);
   EXPECT_FALSE(usual.IsShort());
 }
 

@@ -1,7 +1,6 @@
 #include "core/plugins/isolated.h"
 
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/codegen/client_unary_call.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "core/plugins/runner.h"
+#include "core/plugins/unary_calls.h"
 #include "google/rpc/status.pb.h"
 
 namespace aftersales::plugins {
@@ -65,6 +65,7 @@ CallContext Within(absl::Duration time) {
 struct IsolatedTransport::Up {
   pid_t pid;
   std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<UnaryCalls> calls;
   // With the child it loses what the host offers.
   ServicesServer::Admission admission;
 };
@@ -225,8 +226,10 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
     *problem = std::string(child.status().message());
     return nullptr;
   }
+  auto channel = ChannelTo(child_options.socket);
+  auto calls = std::make_unique<UnaryCalls>(channel);
   auto started = std::make_shared<Up>(
-      Up{(*child)->pid(), ChannelTo(child_options.socket), std::move(admission)});
+      Up{(*child)->pid(), std::move(channel), std::move(calls), std::move(admission)});
   if (configured) {
     CallBuffer response;
     const absl::Status status =
@@ -281,13 +284,8 @@ absl::Status IsolatedTransport::CallOn(const Up& up, const std::string& path,
   client.AddMetadata(kNowMetadata, absl::StrCat(absl::ToUnixNanos(now_())));
 
   const grpc::Slice slice(request.data(), request.size());
-  const grpc::ByteBuffer sent(&slice, 1);
   grpc::ByteBuffer received;
-  // What the stubs that protoc makes call.
-  const grpc::internal::RpcMethod method(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
-  const grpc::Status status = grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer,
-                                                                grpc::ByteBuffer, grpc::ByteBuffer>(
-      up.channel.get(), method, &client, sent, &received);
+  const grpc::Status status = up.calls->Call(&client, path, grpc::ByteBuffer(&slice, 1), &received);
   if (!status.ok()) return FromGrpc(status);
   std::vector<grpc::Slice> slices;
   if (!received.Dump(&slices).ok()) return absl::InternalError("its answer cannot be read");

@@ -28,9 +28,6 @@ constexpr char kSecret[] = "hunter2-token";
 class ProgramTest : public ::testing::Test {
  protected:
   void SetUp() override {
-#ifdef AFTERSALES_SANITIZED
-    GTEST_SKIP() << "children are not run under a sanitizer yet";
-#endif
     std::string name = fs::path(::testing::TempDir()) / "program_XXXXXX";
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;

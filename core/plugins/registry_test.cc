@@ -33,9 +33,6 @@ constexpr char kValidate[] = "CarrierPlugin/ValidateTrackingNumbers";
 class RegistryTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-#ifdef AFTERSALES_SANITIZED
-    if (isolated()) GTEST_SKIP() << "children are not run under a sanitizer yet";
-#endif
     std::string name = fs::path(::testing::TempDir()) / "registry_XXXXXX";
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
