@@ -34,11 +34,14 @@ enum class Story {
   // A dear one: its label is replaced and taken back; its refund takes a second person, is taken
   // back, refused by the marketplace, tried again, comes back from the bank, and is paid again.
   kMoney,
+  // Three units: one for a cheaper one, whose difference is refunded; one for another that is out
+  // of stock, and is refunded with the last. The bank's statement shows the payments.
+  kExchange,
 };
 
 // What is left of a walk.
 struct Outcome {
-  std::string state;                   // of the order, the return and its refunds, scrubbed
+  std::string state;  // of the order, the return, refunds, exchanges, stock and bank, scrubbed
   std::multiset<std::string> effects;  // method of each effect done
   std::set<std::string> effect_ids;
   std::set<std::string> events;                       // that the ERP must hear of
@@ -79,7 +82,15 @@ class Walk {
 
   Outcome Run() {
     Bind();
-    return story_ == Story::kReturn ? RunReturn() : RunMoney();
+    switch (story_) {
+      case Story::kReturn:
+        return RunReturn();
+      case Story::kMoney:
+        return RunMoney();
+      case Story::kExchange:
+        return RunExchange();
+    }
+    std::abort();
   }
 
  private:
@@ -234,6 +245,131 @@ class Walk {
     return Look(kMoneyEffects, 3);
   }
 
+  Outcome RunExchange() {
+    Begin(3, 2999);
+    Arrive(3);
+    v1::RecordStockRequest stock;
+    stock.set_parent(kSeller);
+    stock.add_stock_levels()->set_sku("LAMP-S");
+    stock.mutable_stock_levels(0)->set_location("reno");
+    stock.mutable_stock_levels(0)->set_quantity_on_hand(1);
+    stock.set_request_id("stock");
+    Do(&Exchanges::RecordStock, stock);
+
+    v1::ShipExchangeRequest ship;
+    ship.set_name(Reserve("first", v1::Exchange::STATUS_RESERVED));
+    ship.mutable_shipment()->set_carrier("Some Carrier");
+    ship.mutable_shipment()->set_tracking_number("SC-0001");
+    ship.set_request_id("ship");
+    const v1::Exchange shipped = Do(&Exchanges::ShipExchange, ship);
+    v1::GetExchangeRequest get;
+    get.set_name(ship.name());
+    v1::Exchange now;
+    Until(
+        [&] {
+          now = Do(&Exchanges::GetExchange, get);
+          return now.balance().minor_units() == 0;
+        },
+        now);
+    v1::DeliverExchangeRequest deliver;
+    deliver.set_name(ship.name());
+    deliver.set_request_id("deliver");
+    EXPECT_EQ(Do(&Exchanges::DeliverExchange, deliver).status(), v1::Exchange::STATUS_COMPLETED);
+
+    Reserve("second", v1::Exchange::STATUS_CONVERTED_TO_REFUND);
+    v1::IssueRefundRequest issue;
+    issue.set_parent(kSeller);
+    issue.mutable_spec()->set_return_name(name_);
+    issue.set_request_id("refund");
+    const v1::Refund refund = Do(&Refunds::IssueRefund, issue);
+    UntilResolved();
+
+    Import("Date,Amount,Currency,Reference\n2026-03-05,-" + Text(shipped.difference_refund()) +
+           ",USD,difference\n2026-03-05,-" + Text(refund.name()) + ",USD,refund\n");
+    v1::ListBankLinesRequest list;
+    list.set_parent(kSeller);
+    const v1::ListBankLinesResponse lines = Do(&Reconciles::ListBankLines, list);
+    EXPECT_EQ(lines.bank_lines_size(), 2) << harm_.Text();
+    for (const v1::BankLine& line : lines.bank_lines()) {
+      v1::MatchLineRequest match;
+      match.set_name(line.name());
+      match.add_matches(line.reference() == "refund" ? refund.name() : shipped.difference_refund());
+      match.set_request_id("match-" + line.reference());
+      Do(&Reconciles::MatchLine, match);
+    }
+    Close();
+    return Look(kExchangeEffects, 2);
+  }
+
+  // An exchange of one unit for a cheaper one, as far as its stock: by its name.
+  std::string Reserve(const std::string& which, v1::Exchange::Status status) {
+    v1::OfferExchangeRequest offer;
+    offer.set_parent(kSeller);
+    offer.set_return_name(name_);
+    offer.add_items()->set_line_id("LAMP");
+    offer.mutable_items(0)->set_quantity(1);
+    offer.add_offers()->set_sku("LAMP-S");
+    offer.mutable_offers(0)->set_quantity(1);
+    *offer.mutable_offers(0)->mutable_price() = MoneyOf(1000, "USD");
+    offer.set_request_id("offer-" + which);
+    v1::AcceptExchangeRequest accept;
+    accept.set_name(Do(&Exchanges::OfferExchange, offer).name());
+    accept.set_request_id("accept-" + which);
+    Do(&Exchanges::AcceptExchange, accept);
+    v1::ReserveExchangeRequest reserve;
+    reserve.set_name(accept.name());
+    reserve.set_request_id("reserve-" + which);
+    EXPECT_EQ(Do(&Exchanges::ReserveExchange, reserve).status(), status) << harm_.Text();
+    return accept.name();
+  }
+
+  // What a refund pays, as a bank writes it.
+  std::string Text(const std::string& refund) {
+    v1::GetRefundRequest get;
+    get.set_name(refund);
+    const int64_t units = Do(&Refunds::GetRefund, get).total().minor_units();
+    return std::to_string(units / 100) + "." + std::to_string(units / 10 % 10) +
+           std::to_string(units % 10);
+  }
+
+  // Calls until it is answered.
+  template <typename Call>
+  auto Persist(const std::string& what, const Call& call) {
+    const absl::Time until = absl::Now() + absl::Seconds(30);
+    while (true) {
+      const auto reply = call();
+      if (reply.ok()) return *reply;
+      const bool again = reply.code() == grpc::StatusCode::UNAVAILABLE ||
+                         reply.code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+                         reply.code() == grpc::StatusCode::UNKNOWN ||  // broken off in the answer
+                         reply.reason() == "IN_PROGRESS";
+      if (!again || absl::Now() > until) {
+        ADD_FAILURE() << harm_.Text() << ": " << what << ": " << reply.status.error_message();
+        return *reply;
+      }
+      // The call may break off a moment before the process is gone.
+      if (host_->Dead()) Restart();
+      absl::SleepFor(absl::Milliseconds(2));
+    }
+  }
+
+  void Import(const std::string& statement) {
+    Persist("ImportBankStatement", [&] {
+      Reply<v1::ImportStatementResponse> reply;
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+      const auto stream = api_->stub<Reconciles>().ImportBankStatement(&context, &reply.value);
+      v1::ImportBankStatementRequest message;
+      message.mutable_header()->set_parent(kSeller);
+      stream->Write(message);
+      message.set_chunk(statement);
+      stream->Write(message);
+      stream->WritesDone();
+      reply.status = stream->Finish();
+      return reply;
+    });
+  }
+
   // By an operator, for whom it is too much.
   v1::Refund AskForRefund(const std::string& request_id) {
     v1::IssueRefundRequest issue;
@@ -259,23 +395,8 @@ class Walk {
   template <typename Stub, typename Request, typename Response>
   Response Do(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
               const Request& request, std::string_view actor = {}) {
-    const absl::Time until = absl::Now() + absl::Seconds(30);
-    while (true) {
-      const Reply<Response> reply = api_->Call(method, request, absl::Seconds(5), actor);
-      if (reply.ok()) return *reply;
-      const bool again = reply.code() == grpc::StatusCode::UNAVAILABLE ||
-                         reply.code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
-                         reply.code() == grpc::StatusCode::UNKNOWN ||  // broken off in the answer
-                         reply.reason() == "IN_PROGRESS";
-      if (!again || absl::Now() > until) {
-        ADD_FAILURE() << harm_.Text() << ": " << request.GetTypeName() << ": "
-                      << reply.status.error_message();
-        return *reply;
-      }
-      // The call may break off a moment before the process is gone.
-      if (host_->Dead()) Restart();
-      absl::SleepFor(absl::Milliseconds(2));
-    }
+    return Persist(request.GetTypeName(),
+                   [&] { return api_->Call(method, request, absl::Seconds(5), actor); });
   }
 
   void Until(const std::function<bool(const v1::Return&)>& holds) {
@@ -356,9 +477,8 @@ class Walk {
       outcome.effects.clear();
       const v1::ListEventsResponse page = Do(&Events::ListEvents, list);
       for (const v1::Event& event : page.events()) {
-        if (event.subject().find("/returns/") != std::string::npos ||
-            event.subject().find("/refunds/") != std::string::npos) {
-          outcome.events.insert(event.name());
+        for (const char* told : {"/returns/", "/refunds/", "/exchanges/"}) {
+          if (event.subject().find(told) != std::string::npos) outcome.events.insert(event.name());
         }
       }
       for (const std::string& line : Log("fake-erp", "erp.log")) {
@@ -401,6 +521,21 @@ class Walk {
     v1::ListRefundsResponse refunds = Do(&Refunds::ListRefunds, list_refunds);
     EXPECT_EQ(refunds.refunds_size(), refunds_made) << harm_.Text();
     for (v1::Refund& refund : *refunds.mutable_refunds()) add(&refund);
+    v1::ListExchangesRequest list_exchanges;
+    list_exchanges.set_parent(kSeller);
+    v1::ListExchangesResponse exchanges = Do(&Exchanges::ListExchanges, list_exchanges);
+    for (v1::Exchange& exchange : *exchanges.mutable_exchanges()) add(&exchange);
+    v1::ListStockLevelsRequest list_levels;
+    list_levels.set_parent(kSeller);
+    v1::ListStockLevelsResponse levels = Do(&Exchanges::ListStockLevels, list_levels);
+    for (v1::StockLevel& level : *levels.mutable_stock_levels()) add(&level);
+    v1::ListBankLinesRequest list_lines;
+    list_lines.set_parent(kSeller);
+    v1::ListBankLinesResponse lines = Do(&Reconciles::ListBankLines, list_lines);
+    for (v1::BankLine& line : *lines.mutable_bank_lines()) {
+      for (std::string& match : *line.mutable_matches()) match = "*";
+      add(&line);
+    }
     // It may have died of what came after the last answer.
     if (host_->Dead()) Restart();
     outcome.killed = killed_;
@@ -410,6 +545,7 @@ class Walk {
   // How many effects the stories have in the end.
   static constexpr size_t kReturnEffects = 3;
   static constexpr size_t kMoneyEffects = 7;
+  static constexpr size_t kExchangeEffects = 4;
 
   const fs::path directory_;
   const fs::path plugins_;
@@ -436,6 +572,13 @@ class CrashTest : public testing::Test {
       ASSERT_THAT(wanted_.effects,
                   testing::ElementsAre("DecideReturn", "IssueLabel", "IssueRefund"));
       ASSERT_NE(wanted_.state.find("minor_units: 3894"), std::string::npos) << wanted_.state;
+    } else if (story_ == Story::kExchange) {
+      ASSERT_THAT(wanted_.effects,
+                  testing::ElementsAre("DecideReturn", "IssueLabel", "IssueRefund", "IssueRefund"));
+      for (const char* status :
+           {"STATUS_COMPLETED", "STATUS_CONVERTED_TO_REFUND", "STATUS_RECONCILED"}) {
+        ASSERT_NE(wanted_.state.find(status), std::string::npos) << wanted_.state;
+      }
     } else {
       ASSERT_THAT(wanted_.effects,
                   testing::ElementsAre("DecideReturn", "IssueLabel", "IssueLabel", "IssueRefund",
@@ -507,7 +650,14 @@ class MoneyCrashTest : public CrashTest {
   MoneyCrashTest() : CrashTest(Story::kMoney) {}
 };
 
+class ExchangeCrashTest : public CrashTest {
+ protected:
+  ExchangeCrashTest() : CrashTest(Story::kExchange) {}
+};
+
 TEST_F(CrashTest, KilledAtAnyWriteItEndsTheSame) { KillAtEachWrite(); }
+
+TEST_F(ExchangeCrashTest, KilledAtAnyWriteItEndsTheSame) { KillAtEachWrite(); }
 
 TEST_F(MoneyCrashTest, KilledAtAnyWriteItEndsTheSame) { KillAtEachWrite(); }
 
