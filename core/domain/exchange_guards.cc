@@ -90,8 +90,10 @@ const v1::OrderLine* LineOf(const v1::Order& order, std::string_view line_id) {
 // What is left of an item if exchanges took so many units of it.
 int64_t LeftBeside(const Offering& offering, const v1::ReturnItem& item, int64_t of_return,
                    int64_t of_order) {
-  const int64_t approved =
-      std::max<int64_t>(0, int64_t{item.quantity_approved()} - item.quantity_missing());
+  const int64_t approved = item.quantity_approved() == 0
+                               ? 0
+                               : std::max<int64_t>(0, int64_t{UnitsPayable(offering.state, item)} -
+                                                          item.quantity_missing());
   int64_t left = approved - UnitsRefunded(offering, item) - of_return;
   if (const v1::OrderLine* line = LineOf(offering.order, item.line_id()); line != nullptr) {
     left = std::min(left, int64_t{line->quantity()} -

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/domain/money.h"
+#include "core/domain/refund_fold.h"
 #include "core/domain/return_items.h"
 
 namespace aftersales {
@@ -85,6 +86,41 @@ int32_t UnitsInExchanges(std::span<const v1::Exchange> exchanges, std::string_vi
   return Clamp(units);
 }
 
+int32_t UnitsPromised(const v1::Exchange& exchange, std::string_view line_id,
+                      std::span<const v1::Refund> refunds) {
+  if (exchange.status() != v1::Exchange::STATUS_CONVERTED_TO_REFUND) return 0;
+  int64_t units = UnitsOfExchange(exchange, line_id);
+  for (const v1::Refund& refund : refunds) {
+    if (!HoldsMoney(refund.status())) continue;
+    for (const v1::RefundItem& item : refund.items()) {
+      if (item.exchange() == exchange.name() && item.line_id() == line_id) units -= item.quantity();
+    }
+  }
+  return Clamp(units);
+}
+
+bool IsPaidInstead(const v1::Exchange& exchange, const v1::Return& state,
+                   std::span<const v1::Refund> refunds) {
+  return std::all_of(exchange.items().begin(), exchange.items().end(),
+                     [&](const v1::ExchangeItem& of) {
+                       if (UnitsPromised(exchange, of.line_id(), refunds) == 0) return true;
+                       const v1::ReturnItem* item = FindItem(state, of.line_id());
+                       if (item == nullptr) return true;
+                       // A payment that the marketplace reported may name no units.
+                       int64_t reserved = 0;
+                       for (const v1::Refund& refund : refunds) {
+                         if (!HoldsMoney(refund.status()) || refund.return_name() != state.name())
+                           continue;
+                         for (const v1::RefundItem& units : refund.items()) {
+                           if (units.line_id() == of.line_id()) reserved += units.quantity();
+                         }
+                       }
+                       return std::max<int64_t>(reserved, item->quantity_refunded()) +
+                                  item->quantity_exchanged() + item->quantity_in_exchange() >=
+                              UnitsAgreed(*item);
+                     });
+}
+
 absl::StatusOr<v1::Money> PriceDifference(const v1::Money& returned, const v1::Money& replacement) {
   return money::Add(replacement, money::Make(-returned.minor_units(), returned.currency_code()));
 }
@@ -113,8 +149,11 @@ GoodsCount GoodsFor(const v1::Return& state, std::string_view exchange_name) {
         return static_cast<int32_t>(std::clamp<int64_t>(
             std::min<int64_t>(units, item->quantity_approved()) - taken, 0, line.quantity()));
       };
-      count.returned += left(int64_t{item->quantity_received()} - item->quantity_wrong());
-      count.accepted += left(int64_t{item->quantity_accepted()} + item->quantity_damaged());
+      const int64_t sent_back = UnitsSentBack(state, line.line_id());
+      count.returned +=
+          left(int64_t{item->quantity_received()} - item->quantity_wrong() - sent_back);
+      count.accepted +=
+          left(int64_t{item->quantity_accepted()} + item->quantity_damaged() - sent_back);
     }
   }
   return count;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "aftersales/v1/exchange.pb.h"
+#include "aftersales/v1/refund.pb.h"
 #include "aftersales/v1/return.pb.h"
 
 namespace aftersales {
@@ -28,6 +29,15 @@ int32_t UnitsOfExchange(const v1::Exchange& exchange, std::string_view line_id);
 // Units of a line that exchanges have taken; of one return alone where it is named.
 int32_t UnitsInExchanges(std::span<const v1::Exchange> exchanges, std::string_view line_id,
                          std::string_view return_name = "");
+
+// Units of a line for which a replacement was promised that was out of stock, and that no refund
+// pays for yet. 0 for any exchange that was not converted.
+int32_t UnitsPromised(const v1::Exchange& exchange, std::string_view line_id,
+                      std::span<const v1::Refund> refunds);
+// Whether refunds pay for all that a converted exchange had promised, or its return has nothing
+// left to pay for.
+bool IsPaidInstead(const v1::Exchange& exchange, const v1::Return& state,
+                   std::span<const v1::Refund> refunds);
 
 // What the buyer owes for a replacement: its price less what the returned units are worth. Negative
 // where the seller owes it. INVALID_ARGUMENT `CURRENCY_MISMATCH`.

@@ -192,7 +192,9 @@ TEST_F(ExchangeUnits, RefundOfAUnitInAnExchangeIsRefused) {
     EXPECT_EQ(ReasonOf(quote(units, &state, {one}).status()), "");
     const auto rest = quote(all, &state, {one});
     ASSERT_TRUE(rest.ok()) << rest.status();
-    EXPECT_EQ(rest->items(0).quantity(), holds ? 1 : 2);
+    int units_of_rest = 0;
+    for (const v1::RefundItem& item : rest->items()) units_of_rest += item.quantity();
+    EXPECT_EQ(units_of_rest, holds ? 1 : 2);
     // Too many are too many, exchanged or not.
     units.mutable_items(0)->set_quantity(3);
     EXPECT_EQ(ReasonOf(quote(units, &state, {one}).status()), "QUANTITY_EXCEEDS_REFUNDABLE");
@@ -265,20 +267,50 @@ TEST_F(ExchangeUnits, UnitsPromisedAndOutOfStockGoBackAtTheSellersFault) {
   const v1::Return state =
       Of({f_.Requested("2026-03-02T09:00:00Z", 2, v1::RETURN_REASON_NO_LONGER_NEEDED),
           f_.Approved("2026-03-02T12:00:00Z"), f_.Received("2026-03-07T12:00:00Z", 2, "r1")});
-  v1::RefundSpec spec;
-  spec.set_return_name(std::string(kReturn));
-  spec.add_items()->set_line_id("L1");
-  spec.mutable_items(0)->set_quantity(1);
-  const auto total = [&](const v1::Exchange& exchange) {
-    const std::vector<v1::Exchange> exchanges = {exchange};
-    return QuoteRefund(order_, policy_, spec, &state, {}, exchanges)->total().minor_units();
+  constexpr int64_t kGoods = 2999 + 247, kShipping = 300 + 25;  // of one unit
+  std::vector<v1::Refund> refunds;
+  std::vector<v1::Exchange> exchanges = {Exchange("exc_1", v1::Exchange::STATUS_DECLINED, 1)};
+  const auto quote = [&](int units) {
+    v1::RefundSpec spec;
+    spec.set_return_name(std::string(kReturn));
+    if (units > 0) {
+      spec.add_items()->set_line_id("L1");
+      spec.mutable_items(0)->set_quantity(units);
+    }
+    return *QuoteRefund(order_, policy_, spec, &state, refunds, exchanges);
   };
-  v1::Exchange exchange = Exchange("exc_1", v1::Exchange::STATUS_DECLINED, 1);
-  EXPECT_EQ(total(exchange), 2999 + 247) << "the buyer changed their mind: no shipping";
-  exchange.set_status(v1::Exchange::STATUS_CONVERTED_TO_REFUND);
-  EXPECT_EQ(total(exchange), 2999 + 247 + 300 + 25) << "the first unit's share of the shipping";
-  exchange.set_refund("sellers/acme/refunds/rfd_1");
-  EXPECT_EQ(total(exchange), 2999 + 247) << "it was refunded once";
+  const auto total = [&](int units) { return quote(units).total().minor_units(); };
+  EXPECT_EQ(total(1), kGoods) << "the buyer changed their mind: no shipping";
+  exchanges[0].set_status(v1::Exchange::STATUS_CONVERTED_TO_REFUND);
+  EXPECT_EQ(total(1), kGoods + kShipping) << "the first unit's share of the shipping";
+  EXPECT_EQ(total(2), 2 * kGoods + kShipping) << "nothing was promised for the other unit";
+  EXPECT_EQ(total(0), 2 * kGoods + kShipping);
+
+  v1::Refund first;
+  first.set_status(v1::Refund::STATUS_APPROVED);
+  first.set_return_name(std::string(kReturn));
+  const v1::RefundQuote quoted = quote(1);
+  *first.mutable_items() = quoted.items();
+  *first.mutable_breakdown() = quoted.breakdown();
+  EXPECT_EQ(first.items(0).exchange(), exchanges[0].name());
+  EXPECT_FALSE(IsPaidInstead(exchanges[0], state, refunds));
+  refunds = {first};
+  EXPECT_EQ(total(1), kGoods) << "it was refunded once";
+  EXPECT_TRUE(IsPaidInstead(exchanges[0], state, refunds));
+  refunds[0].set_status(v1::Refund::STATUS_FAILED);
+  EXPECT_EQ(total(1), kGoods + kShipping);
+  EXPECT_FALSE(IsPaidInstead(exchanges[0], state, refunds));
+
+  // Both units, one after the other, and in two exchanges.
+  refunds[0].set_status(v1::Refund::STATUS_APPROVED);
+  exchanges[0] = Exchange("exc_1", v1::Exchange::STATUS_CONVERTED_TO_REFUND, 2);
+  EXPECT_EQ(total(1), kGoods + (599 + 49 - kShipping)) << "the rest of the shipping";
+  EXPECT_FALSE(IsPaidInstead(exchanges[0], state, refunds));
+  exchanges = {Exchange("exc_1", v1::Exchange::STATUS_CONVERTED_TO_REFUND, 1),
+               Exchange("exc_2", v1::Exchange::STATUS_CONVERTED_TO_REFUND, 1)};
+  EXPECT_EQ(quote(1).items(0).exchange(), exchanges[1].name());
+  EXPECT_TRUE(IsPaidInstead(exchanges[0], state, refunds));
+  EXPECT_FALSE(IsPaidInstead(exchanges[1], state, refunds));
 }
 
 }  // namespace

@@ -17,10 +17,11 @@ bool IsFinal(v1::Refund::Status status) {
 void Mismatched(const v1::Event& fact, v1::Refund* state) {
   const v1::RefundMismatched& body = fact.refund_mismatched();
   const v1::Money& paid = state->has_paid_amount() ? state->paid_amount() : state->total();
-  const std::string message =
-      Cat(money::Format(paid), " was paid, but the statement shows ", money::Format(body.shown()),
-          " (", body.bank_line().substr(body.bank_line().rfind('/') + 1),
-          "); ask the marketplace or the bank, and record what was paid.");
+  const std::string message = Cat(
+      money::Format(paid), " was paid, but the statement shows ", money::Format(body.shown()), " (",
+      body.bank_line().substr(body.bank_line().rfind('/') + 1),
+      "); ask the marketplace or the bank. If the buyer got less, pay the rest as goodwill of the "
+      "order.");
   for (const v1::Finding& known : state->findings()) {
     if (known.kind() == v1::Finding::KIND_AMOUNT_MISMATCH && known.message() == message) return;
   }
@@ -62,8 +63,7 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
     v1::Finding* finding = state->add_findings();
     finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
     *finding->mutable_found_at() = fact.occurred_at();
-    finding->set_message(Cat("The refund was to be ", money::Format(state->total()), " but ",
-                             money::Format(state->paid_amount()), " was paid."));
+    finding->set_message(PaidOtherwise(state->total(), state->paid_amount()));
   }
   for (const v1::LedgerEntry& entry : body.ledger()) {
     *state->add_ledger() = entry;
@@ -72,6 +72,23 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
   state->clear_failure();
   state->clear_manual_action();
   state->clear_due_at();
+}
+
+// The payment is told a second time, by who did not know that it was known. Under another id it may
+// be another payment.
+void SucceedAgain(const v1::Event& fact, v1::Refund* state) {
+  const std::string& id = fact.refund_succeeded().external_refund_id();
+  if (id.empty() || id == state->external_refund_id()) return;
+  if (state->external_refund_id().empty()) {
+    state->set_external_refund_id(id);
+    return;
+  }
+  v1::Finding* finding = state->add_findings();
+  finding->set_kind(v1::Finding::KIND_OVER_REFUNDED);
+  *finding->mutable_found_at() = fact.occurred_at();
+  finding->set_message(Cat("It was paid as ", state->external_refund_id(),
+                           " and is told to be paid as ", id,
+                           "; look whether the buyer was paid twice."));
 }
 
 // What its payment cost is given back with it.
@@ -102,9 +119,20 @@ bool PaidAsAsked(const v1::Refund& refund) {
           refund.paid_amount().currency_code() == refund.total().currency_code());
 }
 
+std::string PaidOtherwise(const v1::Money& asked, const v1::Money& paid) {
+  const bool less =
+      paid.currency_code() == asked.currency_code() && paid.minor_units() < asked.minor_units();
+  return Cat("The refund was to be ", money::Format(asked), " but ", money::Format(paid),
+             " was paid; ",
+             less ? "pay the rest as goodwill of the order, if it is owed."
+                  : "claim back what was paid too much.");
+}
+
 int64_t HeldUnits(const v1::Refund& refund) {
   if (!HoldsMoney(refund.status())) return 0;
-  return std::max(refund.total().minor_units(), refund.paid_amount().minor_units());
+  return (IsPaid(refund.status()) && refund.has_paid_amount() ? refund.paid_amount()
+                                                              : refund.total())
+      .minor_units();
 }
 
 void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
@@ -151,7 +179,11 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       return;
     case v1::Event::kRefundSucceeded:
       // A proof of payment overturns a failure and an unknown outcome, but nothing final.
-      if (!IsFinal(state->status())) Succeed(fact, state);
+      if (IsPaid(state->status())) {
+        SucceedAgain(fact, state);
+      } else if (!IsFinal(state->status())) {
+        Succeed(fact, state);
+      }
       return;
     default:
       break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/refund.pb.h"
@@ -23,8 +24,11 @@ bool IsPaid(v1::Refund::Status status);
 // Whether what was paid, if anything was, is the total.
 bool PaidAsAsked(const v1::Refund& refund);
 
-// What it takes from what its order can give back, in minor units: the total, or what was paid
-// where that is more; 0 where it holds no money.
+// What a finding says of a payment that is not what was asked for.
+std::string PaidOtherwise(const v1::Money& asked, const v1::Money& paid);
+
+// What it takes from what its order can give back, in minor units: what was paid, or the total
+// while that is not known; 0 where it holds no money.
 int64_t HeldUnits(const v1::Refund& refund);
 
 }  // namespace aftersales

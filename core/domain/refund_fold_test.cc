@@ -81,7 +81,7 @@ TEST_F(RefundFold, AnotherAmountThanWasAskedIsAFinding) {
     EXPECT_EQ(state.paid_amount().minor_units(), paid);
     ASSERT_EQ(state.findings_size(), 1);
     EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
-    EXPECT_EQ(HeldUnits(state), std::max<int64_t>(1000, paid));
+    EXPECT_EQ(HeldUnits(state), paid) << "the rest can be paid still";
   }
   Fail();
   EXPECT_EQ(HeldUnits(state_), 0);
@@ -141,8 +141,24 @@ TEST_F(RefundFold, PaymentIsFinal) {
   Lose();
   Cancel();
   Submit();
-  Succeed("p2");
+  Succeed("p1");
+  Succeed("");
   EXPECT_EQ(state_.SerializeAsString(), paid);
+}
+
+TEST_F(RefundFold, APaymentToldTwiceUnderOtherIdsIsAFinding) {
+  Approve();
+  Submit();
+  Succeed("");
+  EXPECT_EQ(state_.external_refund_id(), "");
+  Succeed("p1");
+  EXPECT_EQ(state_.external_refund_id(), "p1") << "who knew of the payment did not know its id";
+  EXPECT_EQ(state_.findings_size(), 0);
+  Succeed("p2");
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(state_.external_refund_id(), "p1");
+  ASSERT_EQ(state_.findings_size(), 1);
+  EXPECT_EQ(state_.findings(0).kind(), v1::Finding::KIND_OVER_REFUNDED);
 }
 
 TEST_F(RefundFold, UnknownIsSettledEitherWayAndHoldsMoneyUntilThen) {

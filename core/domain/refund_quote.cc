@@ -77,6 +77,22 @@ int64_t HeldByAll(std::span<const v1::Refund> refunds, std::string_view currency
   return static_cast<int64_t>(std::min<absl::int128>(held, std::numeric_limits<int64_t>::max()));
 }
 
+// What the buyer got through exchanges without a refund, less what they paid for replacements.
+int64_t GivenInExchanges(std::span<const v1::Exchange> exchanges, std::string_view currency) {
+  absl::int128 given = 0;
+  for (const v1::Exchange& exchange : exchanges) {
+    absl::int128 paid = 0;
+    for (const v1::ExchangePayment& payment : exchange.payments()) {
+      // One that a refund made counts as that refund.
+      if (!payment.refund().empty() || payment.amount().currency_code() != currency) continue;
+      const bool to_buyer = payment.direction() == v1::ExchangePayment::DIRECTION_TO_BUYER;
+      paid += to_buyer ? payment.amount().minor_units() : -payment.amount().minor_units();
+    }
+    given += std::max<absl::int128>(0, paid);
+  }
+  return static_cast<int64_t>(std::min<absl::int128>(given, std::numeric_limits<int64_t>::max()));
+}
+
 // Units that are alike: one line of the sum each.
 struct Group {
   int line = 0;
@@ -85,22 +101,23 @@ struct Group {
   v1::ReturnReason reason = v1::RETURN_REASON_UNSPECIFIED;
   bool evidence = false;      // whether photos of such units are on file
   std::string inspection_id;  // the inspection that photos of them would belong to
-  bool promised = false;      // the seller could not send the replacement that was agreed on
+  std::string exchange;       // whose replacement the seller could not send
 };
 
 // Whether the policy keeps the shipping of such units from the buyer.
-bool KeepsShipping(const v1::Policy& policy, v1::Condition condition, v1::ReturnReason reason) {
-  return IsWrong(condition) ||
-         (policy.shipping_refund_by_fault() && !SellerAnswers(MeaningOf(reason).fault));
+bool KeepsShipping(const v1::Policy& policy, const Group& group) {
+  if (!group.exchange.empty()) return false;
+  return IsWrong(group.condition) ||
+         (policy.shipping_refund_by_fault() && !SellerAnswers(MeaningOf(group.reason).fault));
 }
 
 // The amounts of each line that its units share, and how much of them is gone with those that
 // earlier refunds or exchanges took.
 class LineShares {
  public:
-  LineShares(const v1::Order& order, const PolicyInForce& policy,
-             std::span<const v1::Refund> refunds, std::span<const v1::Exchange> exchanges)
-      : policy_(policy), done_(static_cast<size_t>(order.lines_size())) {
+  LineShares(const v1::Order& order, std::span<const v1::Refund> refunds,
+             std::span<const v1::Exchange> exchanges)
+      : done_(static_cast<size_t>(order.lines_size())) {
     const std::vector<int64_t> shipping = ShippingByLine(order);
     const std::vector<int64_t> shipping_tax = ShippingTaxByLine(order);
     std::vector<int64_t> weights;
@@ -115,7 +132,7 @@ class LineShares {
       done_[i].pools = {Pool{line.item_total().minor_units()}, Pool{line.tax_total().minor_units()},
                         Pool{shipping[i]}, Pool{shipping_tax[i]}, Pool{free_shipping[i]}};
       for (const v1::Refund& refund : refunds) {
-        if (HoldsMoney(refund.status())) Account(refund, line, &done_[i]);
+        if (HoldsMoney(refund.status())) Account(refund, line.line_id(), &done_[i]);
       }
       for (const v1::Exchange& exchange : exchanges) {
         if (HoldsUnits(exchange)) Account(exchange, line.line_id(), &done_[i]);
@@ -179,9 +196,7 @@ class LineShares {
     }
   }
 
-  void Account(const v1::Refund& refund, const v1::OrderLine& of, Done* done) const {
-    const std::string& line_id = of.line_id();
-    const v1::Policy& policy = policy_.Of(of);
+  static void Account(const v1::Refund& refund, std::string_view line_id, Done* done) {
     int64_t units = 0;
     int64_t without_shipping = 0;
     int64_t wrong = 0;
@@ -189,9 +204,7 @@ class LineShares {
       if (item.line_id() != line_id) continue;
       units += item.quantity();
       if (IsWrong(item.condition())) wrong += item.quantity();
-      if (KeepsShipping(policy, item.condition(), item.reason())) {
-        without_shipping += item.quantity();
-      }
+      if (item.shipping_kept()) without_shipping += item.quantity();
     }
     if (units == 0) return;
     // A share of nothing has no line; a refund without any was not quoted here.
@@ -228,7 +241,6 @@ class LineShares {
     }
   }
 
-  const PolicyInForce& policy_;
   std::vector<Done> done_;
 };
 
@@ -270,26 +282,27 @@ Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
               std::span<const v1::Refund> refunds, std::span<const v1::Exchange> exchanges) {
   Units units;
   std::vector<Group>& known = units.known;
-  const int32_t approved = UnitsAgreed(item);
+  const int32_t approved = UnitsPayable(state, item);
   for (const v1::Inspection& inspection : state.inspections()) {
-    if (inspection.line_id() != item.line_id()) continue;
+    if (inspection.line_id() != item.line_id() || IsSentBack(inspection)) continue;
     const bool evidence = inspection.evidence_size() > 0;
     auto alike = std::find_if(known.begin(), known.end(), [&](const Group& group) {
       return group.condition == inspection.condition() && group.evidence == evidence;
     });
     if (alike == known.end()) {
       known.push_back({line, 0, inspection.condition(), ReasonOfItem(item), evidence,
-                       inspection.inspection_id()});
+                       inspection.inspection_id(), ""});
       alike = known.end() - 1;
     }
     alike->quantity += inspection.quantity();
   }
   if (known.empty()) {
-    const int32_t there = item.quantity_received() > 0
-                              ? std::min(item.quantity_received(), approved)
-                          : DueWithoutGoods(state) ? approved
-                                                   : 0;
-    known.push_back({line, there, v1::CONDITION_NEW, ReasonOfItem(item), false, ""});
+    const int32_t received =
+        std::max(0, item.quantity_received() - UnitsSentBack(state, item.line_id()));
+    const int32_t there = item.quantity_received() > 0 ? std::min(received, approved)
+                          : DueWithoutGoods(state)     ? approved
+                                                       : 0;
+    known.push_back({line, there, v1::CONDITION_NEW, ReasonOfItem(item), false, "", ""});
   }
   // Surplus units are a finding, never money: no more than were approved.
   int32_t total = 0;
@@ -351,7 +364,7 @@ absl::StatusOr<std::vector<Group>> Name(const v1::RefundItem& wanted, Units unit
         .With("refundable_units", there);
   }
   if (units.others > 0) {
-    units.known.push_back({form.line, units.others, v1::CONDITION_NEW, form.reason, false, ""});
+    units.known.push_back({form.line, units.others, v1::CONDITION_NEW, form.reason, false, "", ""});
   }
   const bool wrong_first = IsWrong(wanted.condition());
   std::stable_partition(units.known.begin(), units.known.end(), [&](const Group& group) {
@@ -389,17 +402,6 @@ absl::Status InExchange(std::span<const v1::Exchange> exchanges, std::string_vie
         .With("exchange_state", StatusName(exchange.status()));
   }
   return absl::OkStatus();
-}
-
-// Whether the units of a line were to be exchanged for something that was not there, and are not
-// refunded yet.
-bool WasPromised(std::span<const v1::Exchange> exchanges, std::string_view line_id,
-                 std::string_view return_name) {
-  return std::any_of(exchanges.begin(), exchanges.end(), [&](const v1::Exchange& exchange) {
-    return exchange.status() == v1::Exchange::STATUS_CONVERTED_TO_REFUND &&
-           exchange.refund().empty() && exchange.return_name() == return_name &&
-           UnitsOfExchange(exchange, line_id) > 0;
-  });
 }
 
 absl::StatusOr<std::vector<Group>> GroupsOfSpec(const v1::Order& order, const v1::RefundSpec& spec,
@@ -476,6 +478,34 @@ absl::StatusOr<std::vector<Group>> GroupsOfReturn(const v1::Order& order, const 
   return groups;
 }
 
+// The units in whose place exchanges that were out of stock had promised others, as groups of their
+// own. What came back as something else was promised nothing.
+std::vector<Group> Promised(const v1::Order& order, const v1::Return& state,
+                            std::vector<Group> groups, std::span<const v1::Refund> refunds,
+                            std::span<const v1::Exchange> exchanges) {
+  for (const v1::Exchange& exchange : exchanges) {
+    if (exchange.return_name() != state.name()) continue;
+    for (int line = 0; line < order.lines_size(); ++line) {
+      int32_t left = UnitsPromised(exchange, order.lines(line).line_id(), refunds);
+      std::vector<Group> split;
+      for (Group& group : groups) {
+        const bool open = group.line == line && group.exchange.empty() && !IsWrong(group.condition);
+        const int32_t taken = open ? std::min(group.quantity, left) : 0;
+        left -= taken;
+        if (taken > 0) {
+          Group& promised = split.emplace_back(group);
+          promised.quantity = taken;
+          promised.exchange = exchange.name();
+        }
+        group.quantity -= taken;
+        if (group.quantity > 0) split.push_back(std::move(group));
+      }
+      groups = std::move(split);
+    }
+  }
+  return groups;
+}
+
 int64_t RestockingBp(const v1::RestockingPolicy& policy, const Group& group, v1::Fault fault,
                      bool late) {
   // Another item than was sold is no return at all, whoever is at fault for the original.
@@ -522,7 +552,7 @@ void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& g
                 LineShares* shares, Sum* sum) {
   const std::string& line_id = order.lines(group.line).line_id();
   const bool inside = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
-  const v1::Fault fault = group.promised ? v1::FAULT_SELLER : MeaningOf(group.reason).fault;
+  const v1::Fault fault = group.exchange.empty() ? MeaningOf(group.reason).fault : v1::FAULT_SELLER;
   const int64_t item = shares->Take(LineShares::kItem, group);
   const int64_t tax = shares->Take(LineShares::kTax, group);
   const int64_t shipping = shares->Take(LineShares::kShipping, group);
@@ -535,7 +565,7 @@ void QuoteGroup(const v1::Order& order, const v1::Policy& policy, const Group& g
 
   line(v1::BreakdownLine::KIND_ITEM, item);
   line(v1::BreakdownLine::KIND_ITEM_TAX, tax, inside);
-  if (group.promised || !KeepsShipping(policy, group.condition, group.reason)) {
+  if (!KeepsShipping(policy, group)) {
     line(v1::BreakdownLine::KIND_SHIPPING, shipping);
     line(v1::BreakdownLine::KIND_SHIPPING_TAX, shipping_tax, inside);
   }
@@ -565,10 +595,17 @@ absl::StatusOr<int64_t> LabelFee(const v1::Order& order, const v1::RefundSpec& s
     }
   }
   for (const v1::ReturnLabel& label : state->labels()) {
-    const bool active = label.state() == v1::ReturnLabel::STATE_ISSUED ||
-                        label.state() == v1::ReturnLabel::STATE_USED ||
-                        label.state() == v1::ReturnLabel::STATE_DELIVERED;
-    if (!active || label.paid_by() != v1::ReturnLabel::PAYER_BUYER) continue;
+    if (!IsLive(label.state()) || label.paid_by() != v1::ReturnLabel::PAYER_BUYER) continue;
+    if (label.state() == v1::ReturnLabel::STATE_REQUESTED ||
+        label.state() == v1::ReturnLabel::STATE_UNKNOWN) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, "LABEL_PENDING",
+                    Cat("the buyer pays label ", label.label_id(),
+                        ", whose cost is not known while it is ",
+                        label.state() == v1::ReturnLabel::STATE_UNKNOWN ? "UNKNOWN" : "REQUESTED",
+                        "; wait for the carrier, void it, or give what comes off the refund"))
+          .Field("spec.label_fee", "what comes off the refund for it")
+          .With("label_id", label.label_id());
+    }
     if (label.cost().minor_units() != 0 && label.cost().currency_code() != order.currency_code()) {
       return InvalidField("spec.label_fee", "CURRENCY_MISMATCH",
                           Cat("the buyer pays label ", label.tracking_number(), ", which cost ",
@@ -603,10 +640,13 @@ absl::Status CheckUnits(const v1::Order& order, const std::vector<Group>& groups
 
 }  // namespace
 
-v1::Money Refundable(const v1::Order& order, std::span<const v1::Refund> refunds_of_order) {
-  return money::Make(std::max<int64_t>(0, CapturedUnits(order) -
-                                              HeldByAll(refunds_of_order, order.currency_code())),
-                     order.currency_code());
+v1::Money Refundable(const v1::Order& order, std::span<const v1::Refund> refunds_of_order,
+                     std::span<const v1::Exchange> exchanges_of_order) {
+  const std::string& currency = order.currency_code();
+  const absl::int128 left = absl::int128(CapturedUnits(order)) -
+                            HeldByAll(refunds_of_order, currency) -
+                            GivenInExchanges(exchanges_of_order, currency);
+  return money::Make(static_cast<int64_t>(std::max<absl::int128>(0, left)), currency);
 }
 
 int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
@@ -662,23 +702,26 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
     }
   }
 
-  LineShares shares(order, policy, refunds_of_order, exchanges_of_order);
+  LineShares shares(order, refunds_of_order, exchanges_of_order);
   absl::Status units = CheckUnits(order, *groups, shares, exchanges_of_order);
   if (!units.ok()) return units;
 
   v1::RefundQuote quote;
   Sum sum(currency, &quote);
   const bool late = return_state != nullptr ? return_state->late() || spec.late() : spec.late();
-  for (Group& group : *groups) {
-    group.promised =
-        return_state != nullptr &&
-        WasPromised(exchanges_of_order, order.lines(group.line).line_id(), return_state->name());
+  if (return_state != nullptr) {
+    groups =
+        Promised(order, *return_state, *std::move(groups), refunds_of_order, exchanges_of_order);
+  }
+  for (const Group& group : *groups) {
     QuoteGroup(order, policy.Of(order.lines(group.line)), group, late, &shares, &sum);
     v1::RefundItem* item = quote.add_items();
     item->set_line_id(order.lines(group.line).line_id());
     item->set_quantity(group.quantity);
     item->set_condition(group.condition);
     item->set_reason(group.reason);
+    item->set_exchange(group.exchange);
+    item->set_shipping_kept(KeepsShipping(policy.Of(order.lines(group.line)), group));
   }
   absl::StatusOr<int64_t> label_fee = LabelFee(order, spec, return_state, refunds_of_order);
   if (!label_fee.ok()) return label_fee.status();
@@ -695,7 +738,7 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
   *quote.mutable_total() = money::Make(total > 0 ? static_cast<int64_t>(total) : 0, currency);
   *quote.mutable_fees_waived() =
       money::Make(total < 0 ? static_cast<int64_t>(-total) : 0, currency);
-  *quote.mutable_refundable() = Refundable(order, refunds_of_order);
+  *quote.mutable_refundable() = Refundable(order, refunds_of_order, exchanges_of_order);
   quote.set_policy_profile(policy.Whole().profile());
   return quote;
 }
@@ -703,10 +746,7 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
 UnitsValue ValueOfUnits(const v1::Order& order, int line, int32_t quantity,
                         std::span<const v1::Refund> refunds_of_order,
                         std::span<const v1::Exchange> exchanges_of_order) {
-  // Rules decide on shipping alone.
-  static const v1::Policy none;
-  const PolicyInForce rules(none);
-  LineShares shares(order, rules, refunds_of_order, exchanges_of_order);
+  LineShares shares(order, refunds_of_order, exchanges_of_order);
   Group group;
   group.line = line;
   group.quantity = quantity;
@@ -738,8 +778,9 @@ absl::Status CheckNotPaidByPlatform(const v1::Return& state,
 }
 
 absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
-                             std::span<const v1::Refund> refunds_of_order) {
-  const v1::Money remaining = Refundable(order, refunds_of_order);
+                             std::span<const v1::Refund> refunds_of_order,
+                             std::span<const v1::Exchange> exchanges_of_order) {
+  const v1::Money remaining = Refundable(order, refunds_of_order, exchanges_of_order);
   if (total.minor_units() != 0 && total.currency_code() != remaining.currency_code()) {
     return Refuse(absl::StatusCode::kInvalidArgument, "CURRENCY_MISMATCH",
                   Cat("the refund is ", money::Format(total), " but the order is in ",

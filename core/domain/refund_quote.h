@@ -13,9 +13,10 @@
 
 namespace aftersales {
 
-// Captured less succeeded and reserved (APPROVED, SUBMITTED, UNKNOWN), at least 0, in the order's
-// currency.
-v1::Money Refundable(const v1::Order& order, std::span<const v1::Refund> refunds_of_order);
+// Captured less succeeded and reserved (PENDING_APPROVAL, APPROVED, SUBMITTED, UNKNOWN), and less
+// what exchanges gave the buyer without a refund; at least 0, in the order's currency.
+v1::Money Refundable(const v1::Order& order, std::span<const v1::Refund> refunds_of_order,
+                     std::span<const v1::Exchange> exchanges_of_order = {});
 
 // Units of a line that earlier refunds have paid or reserved.
 int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
@@ -26,7 +27,8 @@ int32_t UnitsRefundedOrReserved(std::span<const v1::Refund> refunds_of_order,
 // `NEGATIVE_AMOUNT`; FAILED_PRECONDITION: `QUANTITY_EXCEEDS_REFUNDABLE` (with `refundable_units`),
 // `NOTHING_TO_REFUND`, `INVALID_STATE` (a return that is not approved), `EVIDENCE_REQUIRED` (a
 // wrong item or empty box without photos; with the `inspection_id` that they are to be added to),
-// `UNIT_ALREADY_EXCHANGED` (with `exchange`: an exchange of the order has taken the units).
+// `UNIT_ALREADY_EXCHANGED` (with `exchange`: an exchange of the order has taken the units),
+// `LABEL_PENDING` (with `label_id`: the buyer pays a label whose cost is not known yet).
 // Units whose replacement was out of stock, and that are not refunded yet, go back as if the seller
 // was at fault.
 // The total is not checked against what is left: see CheckRefundable.
@@ -48,7 +50,8 @@ UnitsValue ValueOfUnits(const v1::Order& order, int line, int32_t quantity,
 
 // FAILED_PRECONDITION `EXCEEDS_REFUNDABLE` with `remaining` if `total` goes beyond what is left.
 absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
-                             std::span<const v1::Refund> refunds_of_order);
+                             std::span<const v1::Refund> refunds_of_order,
+                             std::span<const v1::Exchange> exchanges_of_order = {});
 
 // FAILED_PRECONDITION `ALREADY_REFUNDED_BY_PLATFORM` (with `reported` and `known`) if the
 // marketplace reports more of the return as refunded than the refunds that are known: another one

@@ -215,14 +215,107 @@ TEST_F(Quote, WhatThePlatformPaidIsNotPaidAgain) {
   EXPECT_FALSE(CheckNotPaidByPlatform(state, refunds_).ok());
 }
 
-TEST_F(Quote, WhatWasPaidBeyondTheTotalIsGone) {
+TEST_F(Quote, WhatWasPaidIsGoneWhateverWasAskedFor) {
   v1::Refund paid = Issued(*Of(SpecOf("L1", 1)), v1::Refund::STATUS_SUCCEEDED);
   refunds_ = {paid};
   const int64_t left = Refundable(order_, refunds_).minor_units();
   *refunds_[0].mutable_paid_amount() = money::Make(paid.total().minor_units() + 100, "USD");
   EXPECT_EQ(Refundable(order_, refunds_).minor_units(), left - 100);
   *refunds_[0].mutable_paid_amount() = money::Make(1, "USD");
-  EXPECT_EQ(Refundable(order_, refunds_).minor_units(), left);
+  EXPECT_EQ(Refundable(order_, refunds_).minor_units(), left + paid.total().minor_units() - 1);
+}
+
+TEST_F(Quote, WhatExchangesGaveTheBuyerIsGone) {
+  const int64_t captured = Refundable(order_, {}).minor_units();
+  v1::Exchange exchange;
+  const auto pay = [&](v1::ExchangePayment::Direction direction, int64_t amount,
+                       std::string_view refund = "") {
+    v1::ExchangePayment* payment = exchange.add_payments();
+    payment->set_direction(direction);
+    *payment->mutable_amount() = money::Make(amount, "USD");
+    payment->set_refund(std::string(refund));
+    return Refundable(order_, {}, {&exchange, 1}).minor_units();
+  };
+  EXPECT_EQ(pay(v1::ExchangePayment::DIRECTION_FROM_BUYER, 500), captured) << "not of the order";
+  EXPECT_EQ(pay(v1::ExchangePayment::DIRECTION_TO_BUYER, 500), captured) << "their own money";
+  EXPECT_EQ(pay(v1::ExchangePayment::DIRECTION_TO_BUYER, 700, "sellers/acme/refunds/r1"), captured)
+      << "a refund of its own";
+  EXPECT_EQ(pay(v1::ExchangePayment::DIRECTION_TO_BUYER, 800), captured - 800);
+  EXPECT_EQ(
+      ReasonOf(CheckRefundable(order_, money::Make(captured - 799, "USD"), {}, {&exchange, 1})),
+      "EXCEEDS_REFUNDABLE");
+}
+
+TEST_F(Quote, UnitsThatWentBackToTheBuyerAreNotPaidFor) {
+  v1::Return state = Approved(2, 2);
+  v1::RefundSpec spec;
+  spec.set_return_name(state.name());
+  Inspect(&state, 1, v1::CONDITION_BUYER_DAMAGED);
+  state.mutable_inspections(0)->set_disposition(v1::DISPOSITION_RETURN_TO_BUYER);
+  Inspect(&state, 1, v1::CONDITION_NEW);
+  const auto quote = Of(spec, &state);
+  ASSERT_TRUE(quote.ok()) << quote.status();
+  ASSERT_EQ(quote->items_size(), 1);
+  EXPECT_EQ(quote->items(0).quantity(), 1);
+  EXPECT_EQ(quote->items(0).condition(), v1::CONDITION_NEW);
+  *spec.add_items() = SpecOf("L1", 2).items(0);
+  EXPECT_EQ(ReasonOf(Of(spec, &state).status()), "QUANTITY_EXCEEDS_REFUNDABLE");
+  // A surplus unit that goes back is none of those that were agreed on.
+  state.mutable_items(0)->set_quantity_requested(1);
+  state.mutable_items(0)->set_quantity_approved(1);
+  spec.clear_items();
+  EXPECT_EQ(Of(spec, &state)->items(0).quantity(), 1);
+}
+
+TEST_F(Quote, ALabelThatTheBuyerPaysIsWaitedForUntilItsCostIsKnown) {
+  v1::Return state = Approved(1, 1);
+  v1::ReturnLabel* label = state.add_labels();
+  label->set_label_id("eff_1");
+  label->set_paid_by(v1::ReturnLabel::PAYER_BUYER);
+  v1::RefundSpec spec;
+  spec.set_return_name(state.name());
+  for (const auto unknown : {v1::ReturnLabel::STATE_REQUESTED, v1::ReturnLabel::STATE_UNKNOWN}) {
+    label->set_state(unknown);
+    EXPECT_EQ(ReasonOf(Of(spec, &state).status()), "LABEL_PENDING");
+    v1::RefundSpec said = spec;
+    *said.mutable_label_fee() = money::Make(0, "USD");
+    EXPECT_TRUE(Of(said, &state).ok()) << "somebody says what comes off";
+  }
+  const int64_t without = [&] {
+    label->set_state(v1::ReturnLabel::STATE_VOIDED);
+    return Of(spec, &state)->total().minor_units();
+  }();
+  label->set_state(v1::ReturnLabel::STATE_ISSUED);
+  *label->mutable_cost() = money::Make(610, "USD");
+  EXPECT_EQ(Of(spec, &state)->total().minor_units(), without - 610);
+}
+
+TEST_F(Quote, WhatARefundGaveOfTheShippingStaysGivenWhenTheRulesChange) {
+  // Three units; one is refunded while shipping goes back whoever is at fault.
+  order_ = testing_util::UsOrder(3);
+  policy_.set_shipping_refund_by_fault(false);
+  const auto mind = [&] { return SpecOf("L1", 1, v1::RETURN_REASON_NO_LONGER_NEEDED); };
+  refunds_ = {Issued(*Of(mind()), v1::Refund::STATUS_SUCCEEDED)};
+  policy_.set_shipping_refund_by_fault(true);
+  const auto shipping = [&](const v1::RefundQuote& quote) {
+    int64_t sum = 0;
+    for (const v1::BreakdownLine& line : quote.breakdown()) {
+      if (line.kind() == v1::BreakdownLine::KIND_SHIPPING) sum += line.amount().minor_units();
+    }
+    return sum;
+  };
+  int64_t given = 0;
+  for (const v1::BreakdownLine& line : refunds_[0].breakdown()) {
+    if (line.kind() == v1::BreakdownLine::KIND_SHIPPING) given += line.amount().minor_units();
+  }
+  const v1::RefundQuote rest = *Of(SpecOf("L1", 2, v1::RETURN_REASON_DEFECTIVE));
+  EXPECT_EQ(given + shipping(rest), order_.shipping_total().minor_units());
+  // The other way round: what was kept is gone.
+  refunds_ = {Issued(*Of(mind()), v1::Refund::STATUS_SUCCEEDED)};
+  EXPECT_TRUE(refunds_[0].items(0).shipping_kept());
+  policy_.set_shipping_refund_by_fault(false);
+  EXPECT_LT(shipping(*Of(SpecOf("L1", 2, v1::RETURN_REASON_DEFECTIVE))),
+            order_.shipping_total().minor_units());
 }
 
 TEST_F(Quote, AnEmptyBoxIsRefundedNothingWhoeverIsAtFault) {

@@ -13,6 +13,7 @@
 #include "core/domain/money.h"
 #include "core/domain/policy_book.h"
 #include "core/domain/reasons.h"
+#include "core/domain/refund_fold.h"
 #include "core/domain/return_items.h"
 #include "core/status/text.h"
 
@@ -48,6 +49,20 @@ int64_t Total(const v1::Return& state, Count count) {
 bool AllRefunded(const v1::Return& state) {
   return std::all_of(state.items().begin(), state.items().end(),
                      [&](const v1::ReturnItem& item) { return UnitsDue(state, item) == 0; });
+}
+
+// Whether units are there that were not looked at yet, and for which something may be due once they
+// are.
+bool MayBeOwed(const v1::Return& state) {
+  return std::any_of(state.items().begin(), state.items().end(), [&](const v1::ReturnItem& item) {
+    if (item.quantity_received() <= Inspected(item)) return false;
+    const int64_t replaced =
+        std::max<int64_t>(0, int64_t{item.quantity_exchanged()} - UnitsKept(state, item.line_id()));
+    return std::min(int64_t{item.quantity_received()} - item.quantity_wrong(),
+                    int64_t{item.quantity_approved()}) -
+               replaced - item.quantity_refunded() - UnitsSentBack(state, item.line_id()) >
+           0;
+  });
 }
 
 bool ApprovedUnitsOutstanding(const v1::Return& state) {
@@ -659,9 +674,18 @@ class Fold {
                    : " back; ask the carrier for its cost."));
     }
     const bool charges = IsCharged(known->state());
-    if (charges == charged && (!charges || CostOf(*known) == CostOf(before))) return;
-    Charge(before, charged, +1);
-    Charge(*known, charges, -1);
+    if (charges != charged || (charges && CostOf(*known) != CostOf(before))) {
+      Charge(before, charged, +1);
+      Charge(*known, charges, -1);
+    }
+    // The carrier sold it when nobody was to use it any more.
+    if (known->kind() == v1::ReturnLabel::KIND_CARRIER &&
+        known->state() == v1::ReturnLabel::STATE_ISSUED &&
+        before.state() != v1::ReturnLabel::STATE_VOIDING &&
+        (state_.status() == v1::Return::STATUS_CANCELLED ||
+         state_.status() == v1::Return::STATUS_EXPIRED)) {
+      Void(known);
+    }
   }
 
   void SetLabelState(v1::ReturnLabel* label, v1::ReturnLabel::State next) {
@@ -937,9 +961,9 @@ class Fold {
       MeetDeadline(&state_, v1::Deadline::KIND_RETURN_BY, when);
       MeetDeadline(&state_, v1::Deadline::KIND_RECEIPT, when);
     }
-    if (!AllRefunded(state_)) {
+    if (!AllRefunded(state_) || MayBeOwed(state_)) {
       CancelDeadline(&state_, v1::Deadline::KIND_AUTO_CLOSE);
-      if (!late_unit) StartRefundClock(when);
+      StartRefundClock(when);
     }
   }
 
@@ -974,6 +998,7 @@ class Fold {
     }
     v1::ReturnItem* item = ItemOf(reported.line_id());
     if (item == nullptr || reported.quantity() < 1) return;
+    const bool nothing_owed = AllRefunded(state_);
     v1::Inspection* inspection = state_.add_inspections();
     *inspection = reported;
     inspection->set_line_id(item->line_id());
@@ -1000,6 +1025,13 @@ class Fold {
           v1::Finding::KIND_PLATFORM_OWES, when,
           "The marketplace took responsibility for the damage; check that it reimbursed the unit.");
     }
+    // The units before them were paid already; what a person closed stays closed.
+    if (!nothing_owed || AllRefunded(state_) || !HasReceived() || state_.platform_managed()) return;
+    if (state_.status() == v1::Return::STATUS_RESOLVED) {
+      OweAgain();
+    } else if (IsApproved(state_) && MayReceive(state_.status())) {
+      StartRefundClock(when);
+    }
   }
 
   // ---- money ------------------------------------------------------------------------------
@@ -1010,9 +1042,7 @@ class Fold {
       Contradiction("It was refunded");
     }
     if (body.has_asked()) {
-      Find(v1::Finding::KIND_AMOUNT_MISMATCH, at_,
-           Cat("The refund was to be ", money::Format(body.asked()), " but ",
-               money::Format(body.amount()), " was paid."));
+      Find(v1::Finding::KIND_AMOUNT_MISMATCH, at_, PaidOtherwise(body.asked(), body.amount()));
     }
     const v1::Order* order = context_.order;
     if (order != nullptr && body.amount().minor_units() != 0) {
@@ -1034,12 +1064,14 @@ class Fold {
         const int32_t due = UnitsDue(state_, item);
         const int32_t open =
             std::max(0, UnitsAgreed(item) - item.quantity_refunded() - item.quantity_exchanged());
-        Refund(&item, due > 0 ? due : open);
+        Refund(body.refund(), &item, due > 0 ? due : open);
       }
     }
     for (const v1::RefundItem& refunded : body.items()) {
       v1::ReturnItem* item = ItemOf(refunded.line_id());
-      if (item != nullptr && refunded.quantity() > 0) Refund(item, refunded.quantity());
+      if (item != nullptr && refunded.quantity() > 0) {
+        Refund(body.refund(), item, refunded.quantity());
+      }
     }
     CheckDoubleUse();
     MeetRefund();
@@ -1055,7 +1087,7 @@ class Fold {
 
   void MeetRefund() {
     const bool all_came = !ApprovedUnitsOutstanding(state_);
-    if (PaidAhead() || (AllRefunded(state_) && (all_came || HasReceived()))) {
+    if (PaidAhead() || (AllRefunded(state_) && !MayBeOwed(state_) && (all_came || HasReceived()))) {
       MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
     }
   }
@@ -1128,11 +1160,27 @@ class Fold {
       if (item == nullptr) continue;
       item->set_quantity_refunded(std::max(0, item->quantity_refunded() - refunded.quantity()));
     }
+    GiveBackCosts(body.refund());
     if (state_.status() != v1::Return::STATUS_RESOLVED &&
         state_.status() != v1::Return::STATUS_CLOSED) {
       return;
     }
     OweAgain();
+  }
+
+  // What a payment cost is given back with it.
+  void GiveBackCosts(const std::string& refund) {
+    if (refund.empty()) return;
+    const auto booked = state_.ledger();
+    for (const v1::LedgerEntry& entry : booked) {
+      if (entry.refund() != refund) continue;
+      v1::LedgerEntry* reversal =
+          Post(entry.kind(), -entry.amount().minor_units(), entry.amount().currency_code(),
+               "reversal", {{"booked", entry.amount().minor_units()}});
+      if (reversal == nullptr) continue;
+      reversal->set_formula("reversal");
+      reversal->set_refund(refund);
+    }
   }
 
   void OweAgain() {
@@ -1145,9 +1193,9 @@ class Fold {
     return Total(state_, [](const v1::ReturnItem& item) { return item.quantity_received(); }) > 0;
   }
 
-  void Refund(v1::ReturnItem* item, int32_t units) {
+  void Refund(const std::string& refund, v1::ReturnItem* item, int32_t units) {
     if (units < 1) return;
-    PostAdminFee(*item, units);
+    PostAdminFee(refund, *item, units);
     const int32_t at_most = UnitsAgreed(*item);
     const bool within = item->quantity_refunded() <= at_most;
     item->set_quantity_refunded(Plus(item->quantity_refunded(), units));
@@ -1161,7 +1209,7 @@ class Fold {
 
   // The fee that the marketplace keeps from the referral fee when it gives that back. An estimate
   // from the order: item and, where it goes back, shipping, without tax.
-  void PostAdminFee(const v1::ReturnItem& item, int32_t units) {
+  void PostAdminFee(const std::string& refund, const v1::ReturnItem& item, int32_t units) {
     const v1::OrderLine* line = LineOf(item);
     if (line == nullptr || line->referral_bp() == 0 || line->quantity() < 1) return;
     const v1::Order& order = *context_.order;
@@ -1178,11 +1226,13 @@ class Fold {
     }
     const int64_t fee =
         RefundAdminFee(context_.policy, order.currency_code(), base, line->referral_bp());
-    Post(v1::LedgerEntry::KIND_ADMIN_FEE, -fee, order.currency_code(), "refund_admin_fee",
-         {{"base", base},
-          {"referral_bp", line->referral_bp()},
-          {"referral", ReferralFee(base, line->referral_bp())},
-          {"admin_fee_bp", context_.policy.admin_fee_bp()}});
+    v1::LedgerEntry* entry =
+        Post(v1::LedgerEntry::KIND_ADMIN_FEE, -fee, order.currency_code(), "refund_admin_fee",
+             {{"base", base},
+              {"referral_bp", line->referral_bp()},
+              {"referral", ReferralFee(base, line->referral_bp())},
+              {"admin_fee_bp", context_.policy.admin_fee_bp()}});
+    if (entry != nullptr) entry->set_refund(refund);
   }
 
   void Settled() {
@@ -1427,8 +1477,9 @@ class Fold {
                                                            : v1::Return::STATUS_RECEIVED);
     }
     // Where every unit was another item, whether to refund is a person's decision.
-    const bool takes_back = Total(state_, [](const v1::ReturnItem& item) {
-                              return int64_t{item.quantity_accepted()} + item.quantity_damaged();
+    const bool takes_back = Total(state_, [this](const v1::ReturnItem& item) {
+                              return int64_t{item.quantity_accepted()} + item.quantity_damaged() -
+                                     UnitsSentBack(state_, item.line_id());
                             }) > 0;
     if (state_.status() == v1::Return::STATUS_INSPECTED && takes_back && AllRefunded(state_)) {
       state_.set_status(v1::Return::STATUS_RESOLVED);
@@ -1438,7 +1489,12 @@ class Fold {
     if (state_.status() == v1::Return::STATUS_LOST && state_.items_size() > 0 && PaidAhead()) {
       Settled();
     }
-    if (state_.status() == v1::Return::STATUS_RESOLVED && AllRefunded(state_)) StartAutoClose();
+    if (state_.status() == v1::Return::STATUS_RESOLVED && AllRefunded(state_) &&
+        !MayBeOwed(state_)) {
+      // A late unit may have turned out to be nothing that is owed.
+      MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
+      StartAutoClose();
+    }
   }
 
   const v1::Event& fact_;
@@ -1471,11 +1527,12 @@ void ApplyFact(const v1::Event& fact, const FoldContext& context, v1::Return* st
 }
 
 int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item) {
+  const int32_t sent_back = UnitsSentBack(state, item.line_id());
   int32_t units = 0;
-  if (Inspected(item) > 0) {
-    units = Plus(item.quantity_accepted(), item.quantity_damaged());
+  if (Inspected(item) > sent_back) {
+    units = Plus(item.quantity_accepted(), item.quantity_damaged()) - sent_back;
   } else if (item.quantity_received() > 0) {
-    units = item.quantity_received();
+    units = std::max(0, item.quantity_received() - sent_back);
   } else if (state.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS ||
              (state.status() == v1::Return::STATUS_LOST && LostAtSellersRisk(state))) {
     units = item.quantity_approved();
@@ -1484,8 +1541,9 @@ int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item) {
   // the buyer keeps are not among those that are there.
   const int64_t replaced =
       std::max<int64_t>(0, int64_t{item.quantity_exchanged()} - UnitsKept(state, item.line_id()));
-  const int64_t there = std::min(units, item.quantity_approved()) - replaced;
-  const int64_t open = int64_t{item.quantity_approved()} - item.quantity_exchanged();
+  const int64_t approved = std::min(item.quantity_approved(), UnitsPayable(state, item));
+  const int64_t there = std::min<int64_t>(units, approved) - replaced;
+  const int64_t open = approved - item.quantity_exchanged();
   return static_cast<int32_t>(
       std::max<int64_t>(0, std::min(there, open) - item.quantity_refunded()));
 }
@@ -1496,7 +1554,7 @@ bool NothingOwed(const v1::Return& state) {
       OpenDeadline(state, v1::Deadline::KIND_AUTO_CLOSE) != nullptr) {
     return true;
   }
-  return AllRefunded(state);
+  return AllRefunded(state) && !MayBeOwed(state);
 }
 
 }  // namespace aftersales

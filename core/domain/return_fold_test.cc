@@ -138,6 +138,74 @@ TEST_F(ReturnFold, PartialReceiptIsClosedShortAndALateUnitOpensItAgain) {
   EXPECT_EQ(UnitsDue(state, state.items(0)), 1);
   EXPECT_EQ(state.items(0).quantity_missing(), 0);
   EXPECT_FALSE(NextForClock(state));
+  ASSERT_NE(OpenDeadline(state, v1::Deadline::KIND_REFUND), nullptr) << "somebody has to decide";
+}
+
+TEST_F(ReturnFold, LateUnitIsLookedAtBeforeTheClockCloses) {
+  order_ = testing_util::UsOrder(2);
+  std::vector<v1::Event> facts = {
+      f_.Requested("2026-03-02T09:00:00Z", 2, v1::RETURN_REASON_NO_LONGER_NEEDED),
+      f_.Approved("2026-03-02T12:00:00Z"),
+      f_.Received("2026-03-07T12:00:00Z", 1, "r1"),
+      f_.Inspected("2026-03-07T13:00:00Z", 1, v1::CONDITION_NEW, "i1"),
+      f_.ClosedShort("2026-03-08T12:00:00Z"),
+      f_.Refunded("2026-03-08T13:00:00Z", 1, 3246, "p1")};
+  EXPECT_EQ(Of(facts).status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_NE(OpenDeadline(Of(facts), v1::Deadline::KIND_AUTO_CLOSE), nullptr);
+  facts.push_back(f_.Received("2026-03-10T12:00:00Z", 1, "r2"));
+  v1::Return state = Of(facts);
+  EXPECT_EQ(OpenDeadline(state, v1::Deadline::KIND_AUTO_CLOSE), nullptr);
+  EXPECT_NE(OpenDeadline(state, v1::Deadline::KIND_REFUND), nullptr);
+  EXPECT_FALSE(NothingOwed(state)) << "nobody has looked at it";
+
+  // Good: it is owed.
+  std::vector<v1::Event> good = facts;
+  good.push_back(f_.Inspected("2026-03-10T13:00:00Z", 1, v1::CONDITION_NEW, "i2"));
+  state = Of(good);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_INSPECTED);
+  EXPECT_EQ(UnitsDue(state, state.items(0)), 1);
+  EXPECT_NE(OpenDeadline(state, v1::Deadline::KIND_REFUND), nullptr);
+  EXPECT_FALSE(NextForClock(state));
+  good.push_back(f_.Refunded("2026-03-10T14:00:00Z", 1, 3246, "p2"));
+  EXPECT_EQ(Of(good).status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_NE(OpenDeadline(Of(good), v1::Deadline::KIND_AUTO_CLOSE), nullptr);
+
+  // Something else: nothing is.
+  std::vector<v1::Event> wrong = facts;
+  wrong.push_back(f_.Inspected("2026-03-10T13:00:00Z", 1, v1::CONDITION_EMPTY_BOX, "i2"));
+  state = Of(wrong);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_RESOLVED);
+  EXPECT_EQ(OpenDeadline(state, v1::Deadline::KIND_REFUND), nullptr);
+  EXPECT_NE(OpenDeadline(state, v1::Deadline::KIND_AUTO_CLOSE), nullptr);
+}
+
+TEST_F(ReturnFold, UnitLookedAtAfterTheFirstWasPaidIsOwedAndHasADeadline) {
+  order_ = testing_util::UsOrder(2);
+  std::vector<v1::Event> facts = {
+      f_.Requested("2026-03-02T09:00:00Z", 2, v1::RETURN_REASON_NO_LONGER_NEEDED),
+      f_.Approved("2026-03-02T12:00:00Z"), f_.Received("2026-03-07T12:00:00Z", 2, "r1"),
+      f_.Inspected("2026-03-07T13:00:00Z", 1, v1::CONDITION_NEW, "i1"),
+      f_.Refunded("2026-03-08T13:00:00Z", 1, 3246, "p1")};
+  v1::Return state = Of(facts);
+  EXPECT_FALSE(NothingOwed(state));
+  EXPECT_NE(OpenDeadline(state, v1::Deadline::KIND_REFUND), nullptr);
+  facts.push_back(f_.Inspected("2026-03-09T13:00:00Z", 1, v1::CONDITION_NEW, "i2"));
+  EXPECT_EQ(UnitsDue(Of(facts), Of(facts).items(0)), 1);
+  EXPECT_NE(OpenDeadline(Of(facts), v1::Deadline::KIND_REFUND), nullptr);
+}
+
+TEST_F(ReturnFold, UnitThatGoesBackToTheBuyerIsNotOwed) {
+  v1::Event inspected = f_.Inspected("2026-03-07T13:00:00Z", 1, v1::CONDITION_BUYER_DAMAGED, "i1");
+  inspected.mutable_units_inspected()->mutable_inspection()->set_disposition(
+      v1::DISPOSITION_RETURN_TO_BUYER);
+  const v1::Return state =
+      Of({f_.Requested("2026-03-02T09:00:00Z", 1, v1::RETURN_REASON_NO_LONGER_NEEDED),
+          f_.Approved("2026-03-02T12:00:00Z"), f_.Received("2026-03-07T12:00:00Z", 1, "r1"),
+          inspected});
+  EXPECT_EQ(state.status(), v1::Return::STATUS_INSPECTED) << "a person closes it";
+  EXPECT_EQ(UnitsDue(state, state.items(0)), 0);
+  EXPECT_TRUE(NothingOwed(state));
+  EXPECT_TRUE(state.ledger().empty()) << "nothing was lost";
 }
 
 TEST_F(ReturnFold, KeepsContradictionsAsFindings) {

@@ -462,13 +462,13 @@ absl::Status CheckCancel(const v1::Return& state) {
   return absl::OkStatus();
 }
 
-absl::Status CheckReopen(const v1::Return& state, std::string_view reason) {
+absl::Status CheckReopen(const v1::Return& state, const Deciding& deciding,
+                         std::string_view reason) {
   absl::Status status = CheckReason(reason, "reason", kMaxReason);
   if (!status.ok()) return status;
-  if (state.status() == v1::Return::STATUS_REJECTED ||
-      state.status() == v1::Return::STATUS_EXPIRED) {
-    return absl::OkStatus();
-  }
+  // A rejected one is decided on anew, and asked for its units then.
+  if (state.status() == v1::Return::STATUS_REJECTED) return absl::OkStatus();
+  if (state.status() == v1::Return::STATUS_EXPIRED) return CheckAllUnits(state, deciding, "name");
   return InvalidState(state, "only one that is REJECTED or EXPIRED can be opened again");
 }
 

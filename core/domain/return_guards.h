@@ -54,7 +54,9 @@ absl::Status CheckRequestInfo(const v1::Return& state, std::string_view text);
 // FAILED_PRECONDITION `INVALID_STATE`, `PLATFORM_MANAGED`.
 absl::Status CheckRemindBuyer(const v1::Return& state);
 absl::Status CheckCancel(const v1::Return& state);
-absl::Status CheckReopen(const v1::Return& state, std::string_view reason);
+// The units of an EXPIRED one, which others may have taken since, as for CheckApprove.
+absl::Status CheckReopen(const v1::Return& state, const Deciding& deciding,
+                         std::string_view reason);
 // Answers the label to record: ISSUED with the caller's number, or REQUESTED without one. The cost
 // is in `currency`, the channel's. INVALID_ARGUMENT `MISSING_FIELD`, `TOO_LONG`, `NEGATIVE_AMOUNT`,
 // `BAD_COST`, `CURRENCY_MISMATCH`; FAILED_PRECONDITION `INVALID_STATE`, `LABEL_EXISTS`,

@@ -223,9 +223,28 @@ TEST_F(Guards, CancelAndReopenGoByTheState) {
   state.mutable_items(0)->set_quantity_refunded(1);
   EXPECT_EQ(ReasonOf(CheckCancel(state)), "INVALID_STATE");
   EXPECT_EQ(ReasonOf(CheckCancel(InState(v1::Return::STATUS_RECEIVED))), "INVALID_STATE");
-  EXPECT_EQ(ReasonOf(CheckReopen(state, "why")), "INVALID_STATE");
-  EXPECT_TRUE(CheckReopen(InState(v1::Return::STATUS_REJECTED), "why").ok());
-  EXPECT_EQ(ReasonOf(CheckReopen(InState(v1::Return::STATUS_REJECTED), "")), "REASON_REQUIRED");
+  const auto reopen = [this](const v1::Return& of, std::string_view why = "why") {
+    return ReasonOf(CheckReopen(of, By(v1::ROLE_OPERATOR), why));
+  };
+  EXPECT_EQ(reopen(state), "INVALID_STATE");
+  EXPECT_EQ(reopen(InState(v1::Return::STATUS_REJECTED)), "");
+  EXPECT_EQ(reopen(InState(v1::Return::STATUS_REJECTED), ""), "REASON_REQUIRED");
+}
+
+TEST_F(Guards, AnExpiredOneIsOpenedAgainOnlyWhereItsUnitsAreStillThere) {
+  order_ = testing_util::UsOrder(1);
+  const v1::Return expired = InState(v1::Return::STATUS_EXPIRED);
+  const auto reopen = [&] {
+    return ReasonOf(CheckReopen(expired, By(v1::ROLE_OPERATOR), "the parcel is on its way"));
+  };
+  EXPECT_EQ(reopen(), "");
+  others_ = {expired, InState(v1::Return::STATUS_APPROVED)};
+  others_[1].set_name("sellers/acme/returns/ret_2");
+  EXPECT_EQ(reopen(), "QUANTITY_EXCEEDS_RETURNABLE");
+  others_[1].set_status(v1::Return::STATUS_EXPIRED);
+  EXPECT_EQ(reopen(), "") << "that one gave its unit back";
+  others_[1].mutable_items(0)->set_quantity_refunded(1);
+  EXPECT_EQ(reopen(), "QUANTITY_EXCEEDS_RETURNABLE") << "the buyer has the money for it";
 }
 
 absl::StatusOr<v1::ReturnLabel> Label(const v1::Return& state,

@@ -56,6 +56,26 @@ int32_t UnitsAgreed(const v1::ReturnItem& item) {
   return item.quantity_approved() > 0 ? item.quantity_approved() : item.quantity_requested();
 }
 
+bool IsSentBack(const v1::Inspection& inspection) {
+  return inspection.disposition() == v1::DISPOSITION_RETURN_TO_BUYER &&
+         !IsWrong(inspection.condition());
+}
+
+int32_t UnitsSentBack(const v1::Return& state, std::string_view line_id) {
+  int64_t units = 0;
+  for (const v1::Inspection& inspection : state.inspections()) {
+    if (inspection.line_id() == line_id && IsSentBack(inspection)) units += inspection.quantity();
+  }
+  return static_cast<int32_t>(std::min<int64_t>(units, std::numeric_limits<int32_t>::max()));
+}
+
+int32_t UnitsPayable(const v1::Return& state, const v1::ReturnItem& item) {
+  const int64_t agreed = UnitsAgreed(item);
+  const int64_t surplus = std::max<int64_t>(0, item.quantity_received() - agreed);
+  const int64_t gone = std::max<int64_t>(0, UnitsSentBack(state, item.line_id()) - surplus);
+  return static_cast<int32_t>(std::max<int64_t>(0, agreed - gone));
+}
+
 int32_t UnitsExpected(const v1::Return& state, const v1::ReturnItem& item) {
   return std::max(0, UnitsAgreed(item) - UnitsKept(state, item.line_id()));
 }
@@ -107,13 +127,17 @@ int64_t UnitsInOtherReturns(std::span<const v1::Return> returns_of_order, std::s
   for (const v1::Return& other : returns_of_order) {
     // Names grow with time.
     const bool later = !own.empty() && other.name() > own;
-    if (other.name() == own || GivesUnitsBack(other.status()) || (later && !IsApproved(other))) {
-      continue;
-    }
+    if (other.name() == own) continue;
+    const bool over = GivesUnitsBack(other.status()) || (later && !IsApproved(other));
     for (const v1::ReturnItem& item : other.items()) {
       if (item.line_id() != line_id) continue;
-      const int32_t live = IsApproved(other) ? item.quantity_approved() : item.quantity_requested();
-      units += std::max(0, live - item.quantity_missing());
+      // What the buyer was given for a unit stays given, however its return ended.
+      const int64_t settled = int64_t{item.quantity_refunded()} + item.quantity_exchanged();
+      const int64_t live =
+          over ? 0
+               : int64_t{IsApproved(other) ? item.quantity_approved() : item.quantity_requested()} -
+                     item.quantity_missing();
+      units += std::max(settled, live);
     }
   }
   return units;

@@ -29,6 +29,14 @@ v1::ReturnItem* FindItem(v1::Return* state, std::string_view line_id);
 int32_t UnitsKept(const v1::Return& state, std::string_view line_id);
 // Units that a return is about: those that were approved, or requested as long as none was.
 int32_t UnitsAgreed(const v1::ReturnItem& item);
+// Whether the units of an inspection went back to the buyer, so that nothing is due for them. What
+// was never sold here is no unit of the return.
+bool IsSentBack(const v1::Inspection& inspection);
+// Units of a line that did.
+int32_t UnitsSentBack(const v1::Return& state, std::string_view line_id);
+// Units of an item that something may be given for: those agreed on less those that went back to
+// the buyer, of which surplus ones count first.
+int32_t UnitsPayable(const v1::Return& state, const v1::ReturnItem& item);
 // Units of an item that were to come back: those that it is about, less those that the buyer keeps.
 int32_t UnitsExpected(const v1::Return& state, const v1::ReturnItem& item);
 

@@ -130,6 +130,13 @@ absl::StatusOr<v1::Refund> RecordRefundFact(Command& c, store::RefundRecord reco
 // Another refund of the channel that has this external id, by its name.
 std::optional<std::string> OtherWithExternalId(Command& c, const v1::Refund& state,
                                                std::string_view external_id);
+// Whether a refund that was decided on is due still: its units, its money, and what the marketplace
+// says that it has paid itself.
+absl::Status CheckStillDue(Command& c, const v1::Refund& state);
+// What a report of the marketplace says of the money of a return: refunds that wait for their
+// payment, and that it shows as paid, are; those of which it shows that they are not due any more
+// fail, so that nobody pays them.
+absl::Status FollowPlatformRefund(Command& c, const v1::Return& state);
 // A refund that was paid elsewhere and is reported to us. Answers false if it is known already.
 absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_name,
                                          const v1::Event& fact);
@@ -171,8 +178,11 @@ absl::Status RunClockOnExchange(Command& c, std::string_view id);
 // Tells the exchanges of a return what became of its goods, and ends those whose return is over.
 // To be called before the return is stored, which may gain facts by it.
 void FollowReturn(Command& c, ReturnEditor& editor);
-// Tells the exchange that a refund belongs to what became of it.
-absl::Status FollowRefund(Command& c, const v1::Refund& refund, v1::Refund::Status before);
+// Tells the exchanges that a refund of their return pays for, as they were out of stock, whether
+// all that they had promised is paid for.
+absl::Status FollowRefundOfReturn(Command& c, const v1::Refund& refund);
+// Tells the exchange whose difference a refund pays what became of it.
+absl::Status FollowDifference(Command& c, const v1::Refund& refund, v1::Refund::Status before);
 
 // fact_commands.cc
 absl::StatusOr<v1::RecordFactsResponse> RecordFacts(Command& c,

@@ -1,4 +1,7 @@
 // What returns cost: explained entry by entry, and what people and invoices add.
+#include <algorithm>
+#include <initializer_list>
+
 #include "core/domain/calendar.h"
 #include "core/domain/costs.h"
 #include "core/domain/money.h"
@@ -134,6 +137,29 @@ absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::stri
   return explanation;
 }
 
+namespace {
+
+// What a role that does one part of the work may know the price of.
+absl::Status CheckMayBook(v1::Role role, v1::LedgerEntry::Kind kind) {
+  using Entry = v1::LedgerEntry;
+  const auto one_of = [kind](std::initializer_list<Entry::Kind> kinds) {
+    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  };
+  const bool own =
+      role == v1::ROLE_WAREHOUSE ? one_of({Entry::KIND_PROCESSING, Entry::KIND_WRITE_OFF})
+      : role == v1::ROLE_CARRIER ? one_of({Entry::KIND_RETURN_LABEL, Entry::KIND_OUTBOUND,
+                                           Entry::KIND_CUSTOMS, Entry::KIND_REIMBURSEMENT})
+                                 : true;
+  if (own) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                "that cost is not of your work; have a person or the ERP record it")
+      .Field("kind", role == v1::ROLE_WAREHOUSE
+                         ? "PROCESSING or WRITE_OFF"
+                         : "RETURN_LABEL, OUTBOUND, CUSTOMS or REIMBURSEMENT");
+}
+
+}  // namespace
+
 absl::StatusOr<v1::Return> RecordCost(Command& c, const v1::RecordCostRequest& request) {
   auto editor = ReturnEditor::Open(c, request.name());
   if (!editor.ok()) return editor.status();
@@ -146,6 +172,7 @@ absl::StatusOr<v1::Return> RecordCost(Command& c, const v1::RecordCostRequest& r
       !v1::LedgerEntry::Kind_IsValid(request.kind())) {
     return InvalidField("kind", "BAD_COST", "say what the cost is for, such as KIND_CUSTOMS");
   }
+  if (absl::Status s = CheckMayBook(c.actor.role(), request.kind()); !s.ok()) return s;
   const std::string& currency = editor->channel().channel.currency_code();
   if (request.amount().currency_code() != currency) {
     return InvalidField("amount.currency_code", "CURRENCY_MISMATCH",

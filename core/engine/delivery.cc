@@ -51,6 +51,9 @@ Result FromStatus(const absl::Status& status) {
   return out;
 }
 
+// How long what a refund was decided on by is taken for true still.
+constexpr absl::Duration kFresh = absl::Seconds(2);
+
 // Exponential with full jitter, capped; never earlier than the plugin asks for.
 absl::Duration Backoff(int attempt, const EffectResult& result) {
   static thread_local std::mt19937_64 random{std::random_device{}()};
@@ -284,6 +287,20 @@ std::vector<store::Effect> Delivery::Claim(std::vector<store::Effect> effects) {
               refund != v1::Refund::STATUS_UNKNOWN) {
             c.store.RemoveEffect(effect->seq);  // settled in the meantime
             continue;
+          }
+          // What was asked for just now was looked into just then.
+          const bool waited =
+              effect->attempt > 0 || c.now - absl::FromUnixMicros(effect->due_at) > kFresh;
+          if (effect->state == store::Effect::State::kPending && !effect->unknown && waited) {
+            if (const absl::Status due = CheckStillDue(c, record->state()); !due.ok()) {
+              c.store.RemoveEffect(effect->seq);
+              v1::Event fact = c.NewEvent(effect->subject, record->state().channel());
+              fact.mutable_refund_failed()->set_reason(
+                  Cat("not handed over: ", std::string(due.message())));
+              auto stored = RecordRefundFact(c, *std::move(record), std::move(fact));
+              if (!stored.ok()) return stored.status();
+              continue;
+            }
           }
           if (effect->state == store::Effect::State::kPending) {
             v1::Event fact = c.NewEvent(effect->subject, record->state().channel());

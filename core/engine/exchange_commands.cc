@@ -8,6 +8,7 @@
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
 #include "core/domain/refund_guards.h"
+#include "core/domain/refund_quote.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_items.h"
 #include "core/domain/stated_reason.h"
@@ -140,6 +141,20 @@ absl::Status Record(Command& c, const ChannelInfo& channel, store::ExchangeRecor
 
 v1::Event NewFact(const Command& c, const Opened& opened) {
   return c.NewEvent(opened.state().name(), opened.state().channel());
+}
+
+// The most that may go back to the buyer of an exchange: what its order can give back, and what
+// they paid for the replacement.
+v1::Money MayGiveBack(const v1::Exchange& exchange, const v1::Order& order,
+                      std::span<const v1::Refund> refunds,
+                      std::span<const v1::Exchange> exchanges) {
+  int64_t theirs = 0;
+  for (const v1::ExchangePayment& payment : exchange.payments()) {
+    const bool from_buyer = payment.direction() == v1::ExchangePayment::DIRECTION_FROM_BUYER;
+    theirs += (from_buyer ? 1 : -1) * payment.amount().minor_units();
+  }
+  const v1::Money left = Refundable(order, refunds, exchanges);
+  return money::Make(left.minor_units() + std::max<int64_t>(0, theirs), left.currency_code());
 }
 
 // Records a fact as the last step of a command.
@@ -357,10 +372,17 @@ absl::StatusOr<v1::Exchange> RecordExchangePayment(
     Command& c, const v1::RecordExchangePaymentRequest& request) {
   auto opened = Open(c, request);
   if (!opened.ok()) return opened.status();
-  const std::vector<v1::Refund> refunds =
-      c.store.RefundsOfOrder(c.seller, names::Split(opened->state().order()).id);
+  const std::string_view order_id = names::Split(opened->state().order()).id;
+  const std::vector<v1::Refund> refunds = c.store.RefundsOfOrder(c.seller, order_id);
   auto payment = CheckExchangePayment(opened->state(), c.now, refunds, request.payment());
   if (!payment.ok()) return payment.status();
+  const auto order = c.store.FindOrder(c.seller, order_id);
+  if (order && payment->direction() == v1::ExchangePayment::DIRECTION_TO_BUYER) {
+    const v1::Money most =
+        MayGiveBack(opened->state(), *order, refunds, c.store.ExchangesOfOrder(c.seller, order_id));
+    absl::Status s = CheckPaidAmount(payment->amount(), most, c.actor.role(), "payment.amount");
+    if (!s.ok()) return s;
+  }
   // As a refund of the same amount would.
   if (payment->direction() == v1::ExchangePayment::DIRECTION_TO_BUYER &&
       !WithinLimit(opened->channel->policies.At(c.now), c.actor.role(), payment->amount())) {
@@ -546,12 +568,34 @@ void FollowReturn(Command& c, ReturnEditor& editor) {
   }
 }
 
-absl::Status FollowRefund(Command& c, const v1::Refund& refund, v1::Refund::Status before) {
+absl::Status FollowRefundOfReturn(Command& c, const v1::Refund& refund) {
+  const std::string_view order_id = names::Split(refund.order()).id;
+  std::vector<v1::Exchange> exchanges = c.store.ExchangesOfOrder(c.seller, order_id);
+  std::erase_if(exchanges, [&](const v1::Exchange& exchange) {
+    return exchange.status() != v1::Exchange::STATUS_CONVERTED_TO_REFUND ||
+           exchange.return_name() != refund.return_name();
+  });
+  if (exchanges.empty()) return absl::OkStatus();
+  const auto of = c.store.FindReturn(c.seller, names::Split(refund.return_name()).id);
+  if (!of) return NotFound(refund.return_name());
+  const std::vector<v1::Refund> refunds = c.store.RefundsOfOrder(c.seller, order_id);
+  for (const v1::Exchange& exchange : exchanges) {
+    const bool paid = IsPaidInstead(exchange, of->state(), refunds);
+    if (paid != exchange.refund().empty()) continue;
+    auto opened = OpenById(c, exchange.name());
+    if (!opened.ok()) return opened.status();
+    v1::Event fact = NewFact(c, *opened);
+    fact.mutable_exchange_refund_linked()->set_refund(paid ? refund.name() : "");
+    absl::Status s = Record(c, *opened->channel, &opened->record, std::move(fact));
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FollowDifference(Command& c, const v1::Refund& refund, v1::Refund::Status before) {
   auto opened = OpenById(c, refund.exchange());
   if (!opened.ok()) return opened.status();
-  const bool difference = refund.kind() == v1::Refund::KIND_EXCHANGE_DIFFERENCE;
-  const std::string linked =
-      difference ? opened->state().difference_refund() : opened->state().refund();
+  const std::string linked = opened->state().difference_refund();
   const bool holds = HoldsMoney(refund.status());
   const auto record = [&](v1::Event fact) {
     return Record(c, *opened->channel, &opened->record, std::move(fact));
@@ -559,10 +603,9 @@ absl::Status FollowRefund(Command& c, const v1::Refund& refund, v1::Refund::Stat
   if (holds ? linked.empty() : linked == refund.name()) {
     v1::Event fact = NewFact(c, *opened);
     fact.mutable_exchange_refund_linked()->set_refund(holds ? refund.name() : "");
-    fact.mutable_exchange_refund_linked()->set_difference(difference);
+    fact.mutable_exchange_refund_linked()->set_difference(true);
     if (absl::Status s = record(std::move(fact)); !s.ok()) return s;
   }
-  if (!difference) return absl::OkStatus();
   const bool paid = refund.status() == v1::Refund::STATUS_SUCCEEDED && before != refund.status();
   const bool came_back =
       refund.status() == v1::Refund::STATUS_REVERSED && before != refund.status();

@@ -160,6 +160,9 @@ absl::StatusOr<v1::FactResult> RecordOne(Command& c, const v1::Event& given) {
     return result;
   }
   editor->Save();
+  if (given.return_reported().snapshot().has_platform_refunded()) {
+    if (absl::Status s = FollowPlatformRefund(c, v1::Return(editor->state())); !s.ok()) return s;
+  }
   result.set_outcome(v1::FactResult::OUTCOME_RECORDED);
   result.set_event(editor->last_event());
   return result;

@@ -10,6 +10,7 @@
 #include "core/domain/refund_guards.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/resource_names.h"
+#include "core/domain/roles.h"
 #include "core/engine/commands.h"
 #include "core/engine/explain.h"
 #include "core/engine/return_editor.h"
@@ -79,22 +80,6 @@ absl::StatusOr<v1::RefundQuote> QuoteFor(const Basis& basis, const v1::RefundSpe
   return aftersales::QuoteRefund(basis.order, *basis.policy, spec,
                                  basis.return_state ? &*basis.return_state : nullptr, basis.refunds,
                                  basis.exchanges);
-}
-
-// The exchange that a refund of these units stands in for: one that was out of stock.
-std::string InsteadOf(const Basis& basis, const v1::RefundQuote& quote) {
-  if (!basis.return_state) return {};
-  for (const v1::Exchange& exchange : basis.exchanges) {
-    if (exchange.status() != v1::Exchange::STATUS_CONVERTED_TO_REFUND ||
-        !exchange.refund().empty() || exchange.return_name() != basis.return_state->name()) {
-      continue;
-    }
-    const bool pays = std::any_of(
-        quote.items().begin(), quote.items().end(),
-        [&](const v1::RefundItem& item) { return UnitsOfExchange(exchange, item.line_id()) > 0; });
-    if (pays) return exchange.name();
-  }
-  return {};
 }
 
 // Whether the marketplace has paid for these units already, as far as its reports tell.
@@ -191,8 +176,11 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     editor->Add(std::move(refunded));
     editor->Save();
   }
-  if (!state->exchange().empty()) {
-    if (absl::Status s = FollowRefund(c, *state, before); !s.ok()) return s;
+  if (state->kind() == v1::Refund::KIND_EXCHANGE_DIFFERENCE) {
+    if (absl::Status s = FollowDifference(c, *state, before); !s.ok()) return s;
+  } else if (!state->return_name().empty() && (HoldsMoney(before) != HoldsMoney(state->status()) ||
+                                               (paid_now && state->items().empty()))) {
+    if (absl::Status s = FollowRefundOfReturn(c, *state); !s.ok()) return s;
   }
   return *state;
 }
@@ -227,9 +215,28 @@ bool TakesOffOwnLabel(const v1::Return& state, const v1::RefundQuote& quote) {
                      });
 }
 
+// Whether it is more because of an exchange that the asker had offered, and of which nothing could
+// be sent: what one person says in two places is one person's word.
+bool GainsByOwnExchange(const Basis& basis, const v1::RefundSpec& spec, const v1::Actor& asker,
+                        const v1::RefundQuote& quote) {
+  const auto own = [&](const v1::Exchange& exchange) {
+    return std::any_of(
+               quote.items().begin(), quote.items().end(),
+               [&](const v1::RefundItem& item) { return item.exchange() == exchange.name(); }) &&
+           (asker.id().empty() || SamePerson(asker, exchange.requested_by()));
+  };
+  if (std::none_of(basis.exchanges.begin(), basis.exchanges.end(), own)) return false;
+  Basis without = basis;
+  std::erase_if(without.exchanges, own);
+  const auto due = QuoteFor(without, spec);
+  return !due.ok() || due->total().minor_units() != quote.total().minor_units();
+}
+
 // Whether the caller changed what the policy gives: put something on top or took something off,
 // said what a label cost, or something else about the units than their return knows.
-bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::RefundQuote& quote) {
+bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::Actor& asker,
+              const v1::RefundQuote& quote) {
+  if (GainsByOwnExchange(basis, spec, asker, quote)) return true;
   v1::RefundSpec plain = spec;
   plain.clear_goodwill();
   plain.clear_label_fee();
@@ -341,6 +348,12 @@ absl::StatusOr<Basis> DifferenceBasis(Command& c, const v1::Exchange& exchange) 
   return BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
 }
 
+// Whether its payment is on its way, or a person is to make it: decided on, and not heard of since.
+bool AwaitsPayment(const v1::Refund& refund) {
+  return HoldsMoney(refund.status()) && !IsPaid(refund.status()) &&
+         refund.status() != v1::Refund::STATUS_PENDING_APPROVAL;
+}
+
 // What a refund that is there already is computed from now, without itself; or why it is not due
 // any more.
 absl::StatusOr<Basis> StillDue(Command& c, const v1::Refund& state) {
@@ -360,7 +373,9 @@ absl::StatusOr<Basis> StillDue(Command& c, const v1::Refund& state) {
       return s;
     }
   }
-  if (absl::Status s = CheckRefundable(basis->order, state.total(), basis->refunds); !s.ok()) {
+  if (absl::Status s =
+          CheckRefundable(basis->order, state.total(), basis->refunds, basis->exchanges);
+      !s.ok()) {
     return s;
   }
   if (state.kind() != v1::Refund::KIND_EXCHANGE_DIFFERENCE) return basis;
@@ -381,7 +396,9 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_vi
   if (!basis.ok()) return basis.status();
   auto quote = QuoteFor(*basis, spec);
   if (!quote.ok()) return quote;
-  if (absl::Status s = CheckRefundable(basis->order, quote->total(), basis->refunds); !s.ok()) {
+  if (absl::Status s =
+          CheckRefundable(basis->order, quote->total(), basis->refunds, basis->exchanges);
+      !s.ok()) {
     return s;
   }
   return quote;
@@ -414,7 +431,9 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
                   "fees and deductions take all of it; close the return without a refund instead");
   }
-  if (absl::Status s = CheckRefundable(basis->order, quote->total(), basis->refunds); !s.ok()) {
+  if (absl::Status s =
+          CheckRefundable(basis->order, quote->total(), basis->refunds, basis->exchanges);
+      !s.ok()) {
     return s;
   }
 
@@ -446,8 +465,10 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
   *refund.mutable_items() = quote->items();
   refund.set_effect_id(c.NewId("eff_"));
   *refund.mutable_requested_by() = c.actor;
-  refund.set_exchange(InsteadOf(*basis, *quote));
-  return Decide(c, *basis, *quote, refund, Deviates(*basis, spec, *quote));
+  for (const v1::RefundItem& item : quote->items()) {
+    if (refund.exchange().empty()) refund.set_exchange(item.exchange());
+  }
+  return Decide(c, *basis, *quote, refund, Deviates(*basis, spec, c.actor, *quote));
 }
 
 absl::StatusOr<v1::RefundQuote> QuoteInsteadOf(store::Reader& store, const v1::Exchange& exchange,
@@ -465,7 +486,10 @@ absl::Status CheckExchangeDifference(Command& c, const v1::Exchange& exchange,
                                      const v1::Money& amount) {
   auto basis = DifferenceBasis(c, exchange);
   if (!basis.ok()) return basis.status();
-  if (absl::Status s = CheckRefundable(basis->order, amount, basis->refunds); !s.ok()) return s;
+  if (absl::Status s = CheckRefundable(basis->order, amount, basis->refunds, basis->exchanges);
+      !s.ok()) {
+    return s;
+  }
   for (const v1::Return& state : basis->returns) {
     if (state.name() != exchange.return_name()) continue;
     if (absl::Status s = CheckNotPaidByPlatform(state, basis->refunds); !s.ok()) return s;
@@ -482,7 +506,7 @@ absl::StatusOr<v1::Refund> IssueExchangeDifference(Command& c, const v1::Exchang
   line->set_kind(v1::BreakdownLine::KIND_EXCHANGE_DIFFERENCE);
   *line->mutable_amount() = amount;
   *quote.mutable_total() = amount;
-  *quote.mutable_refundable() = Refundable(basis->order, basis->refunds);
+  *quote.mutable_refundable() = Refundable(basis->order, basis->refunds, basis->exchanges);
   // It names no return: it pays for none of its units.
   v1::Refund refund;
   refund.set_name(names::Make(c.seller, "refunds", c.NewId("rfd_")));
@@ -617,6 +641,113 @@ absl::StatusOr<v1::Refund> RecordRefundFact(Command& c, store::RefundRecord reco
   return Record(c, std::move(record), std::move(fact), /*created=*/false);
 }
 
+absl::Status CheckStillDue(Command& c, const v1::Refund& state) {
+  return StillDue(c, state).status();
+}
+
+namespace {
+
+// What a report of the marketplace shows as paid.
+struct Shown {
+  v1::Money amount;
+  std::string external_refund_id;  // empty where the report has none
+  google::protobuf::Timestamp at;
+};
+
+absl::Status SettleByReport(Command& c, const v1::Refund& refund, const v1::Money& amount,
+                            const std::string& external_refund_id, const Shown& shown) {
+  auto record = c.store.FindRefund(c.seller, names::Split(refund.name()).id);
+  v1::Event fact = c.NewEvent(refund.name(), refund.channel());
+  *fact.mutable_occurred_at() = shown.at;
+  v1::RefundSucceeded* paid = fact.mutable_refund_succeeded();
+  *paid->mutable_amount() = amount;
+  paid->set_external_refund_id(external_refund_id);
+  paid->set_proof(Cat("reported by ", c.source));
+  return RecordRefundFact(c, *std::move(record), std::move(fact)).status();
+}
+
+// Takes what is shown for the payment of a refund of the return that is known to be paid, and has
+// no id yet; else for that of one that waits; else for that of all that wait. Answers false where
+// it is none of these.
+absl::StatusOr<bool> MatchShown(Command& c, const v1::Return& state, const Shown& shown) {
+  std::vector<v1::Refund> refunds =
+      c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id);
+  std::erase_if(refunds, [&](const v1::Refund& refund) {
+    return refund.return_name() != state.name() || !refund.external_refund_id().empty() ||
+           refund.total().currency_code() != shown.amount.currency_code();
+  });
+  int64_t waiting = 0;
+  const v1::Refund* one = nullptr;
+  for (const v1::Refund& refund : refunds) {
+    if (IsPaid(refund.status())) {
+      if (shown.external_refund_id.empty() || HeldUnits(refund) != shown.amount.minor_units()) {
+        continue;
+      }
+      if (absl::Status s = SettleByReport(c, refund, shown.amount, shown.external_refund_id, shown);
+          !s.ok()) {
+        return s;
+      }
+      return true;
+    }
+    if (!AwaitsPayment(refund)) continue;
+    waiting += refund.total().minor_units();
+    if (one == nullptr && refund.total().minor_units() == shown.amount.minor_units()) {
+      one = &refund;
+    }
+  }
+  if (one == nullptr && (waiting == 0 || waiting != shown.amount.minor_units())) return false;
+  std::string id = shown.external_refund_id;
+  for (const v1::Refund& refund : refunds) {
+    if (one == nullptr ? !AwaitsPayment(refund) : &refund != one) continue;
+    if (absl::Status s = SettleByReport(c, refund, refund.total(), id, shown); !s.ok()) return s;
+    id.clear();  // one payment has one refund with its id
+  }
+  return true;
+}
+
+// Takes refunds of a return off the list of what a person is to pay that are not due any more.
+absl::Status WithdrawUndue(Command& c, const v1::Return& state) {
+  for (const v1::Refund& refund :
+       c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
+    if (refund.return_name() != state.name() || !refund.has_manual_action() ||
+        refund.status() != v1::Refund::STATUS_APPROVED) {
+      continue;
+    }
+    const absl::Status due = CheckStillDue(c, refund);
+    if (due.ok()) continue;
+    auto record = c.store.FindRefund(c.seller, names::Split(refund.name()).id);
+    v1::Event fact = c.NewEvent(refund.name(), refund.channel());
+    fact.mutable_refund_failed()->set_reason(Cat("not to be paid any more: ", View(due.message())));
+    if (absl::Status s = RecordRefundFact(c, *std::move(record), std::move(fact)).status();
+        !s.ok()) {
+      return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status FollowPlatformRefund(Command& c, const v1::Return& state) {
+  if (!state.has_platform_refunded() || state.order().empty()) return absl::OkStatus();
+  int64_t known = 0;
+  for (const v1::Refund& refund :
+       c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
+    const bool counts = refund.return_name() == state.name() && IsPaid(refund.status()) &&
+                        refund.total().currency_code() == state.platform_refunded().currency_code();
+    if (counts) known += HeldUnits(refund);
+  }
+  Shown shown;
+  shown.amount = money::Make(state.platform_refunded().minor_units() - known,
+                             state.platform_refunded().currency_code());
+  if (shown.amount.minor_units() <= 0) return absl::OkStatus();
+  shown.at = calendar::ToProto(c.now);
+  if (auto matched = MatchShown(c, state, shown); !matched.ok() || *matched) {
+    return matched.status();
+  }
+  return WithdrawUndue(c, state);
+}
+
 absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_name,
                                          const v1::Event& reported) {
   const v1::ReturnRefunded& body = reported.return_refunded();
@@ -658,24 +789,10 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
                                                                  : known->state().return_name(),
                             "; each payment has an id of its own"));
   }
-  // What was handed over and not heard of since is what the marketplace shows now.
-  for (const v1::Refund& ours : c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
-    const bool waits = ours.status() == v1::Refund::STATUS_UNKNOWN ||
-                       (ours.status() == v1::Refund::STATUS_APPROVED && ours.has_manual_action());
-    if (!waits || ours.return_name() != state.name() || !ours.external_refund_id().empty() ||
-        ours.total().minor_units() != body.amount().minor_units() ||
-        ours.total().currency_code() != body.amount().currency_code()) {
-      continue;
-    }
-    auto record = c.store.FindRefund(c.seller, names::Split(ours.name()).id);
-    v1::Event paid = c.NewEvent(ours.name(), ours.channel());
-    *paid.mutable_occurred_at() = reported.occurred_at();
-    *paid.mutable_refund_succeeded()->mutable_amount() = body.amount();
-    paid.mutable_refund_succeeded()->set_external_refund_id(body.external_refund_id());
-    paid.mutable_refund_succeeded()->set_proof(Cat("reported by ", c.source));
-    auto settled = RecordRefundFact(c, *std::move(record), std::move(paid));
-    if (!settled.ok()) return settled.status();
-    return true;
+  if (auto matched =
+          MatchShown(c, state, {body.amount(), body.external_refund_id(), reported.occurred_at()});
+      !matched.ok() || *matched) {
+    return matched;
   }
 
   v1::Refund refund;
@@ -703,6 +820,7 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
   paid.mutable_refund_succeeded()->set_external_refund_id(body.external_refund_id());
   auto done = RecordRefundFact(c, *std::move(current), std::move(paid));
   if (!done.ok()) return done.status();
+  if (absl::Status s = WithdrawUndue(c, state); !s.ok()) return s;
   return true;
 }
 

@@ -300,7 +300,9 @@ absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnReques
 absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnRequest& request) {
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
     if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
-    if (absl::Status s = CheckReopen(editor.state(), request.reason()); !s.ok()) return s;
+    if (absl::Status s = CheckReopen(editor.state(), Seen(c, editor), request.reason()); !s.ok()) {
+      return s;
+    }
     v1::Event fact = editor.NewFact();
     fact.mutable_return_reopened()->set_reason(request.reason());
     editor.Add(std::move(fact));
@@ -459,6 +461,7 @@ absl::StatusOr<Change> StoreReportedReturn(Command& c, const ChannelInfo& channe
   if (created) *fact.mutable_occurred_at() = reported.requested_at();
   if (editor->Add(std::move(fact)) == ReturnEditor::Outcome::kDuplicate) return Change::kUnchanged;
   editor->Save();
+  if (absl::Status s = FollowPlatformRefund(c, v1::Return(editor->state())); !s.ok()) return s;
   return created ? Change::kCreated : Change::kUpdated;
 }
 

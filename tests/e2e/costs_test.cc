@@ -80,6 +80,43 @@ TEST_F(CostsTest, EveryEntryHasItsFormulaAndInputs) {
   for (const v1::LedgerEntry& entry : stored.ledger()) EXPECT_EQ(entry.inputs_size(), 0);
 }
 
+TEST_F(CostsTest, PaymentThatCameBackGivesItsFeeBack) {
+  v1::Return state =
+      Approve(Create(Sold("113-8400005-0000005", 5000, 1800), v1::RETURN_REASON_ARRIVED_DAMAGED));
+  state = Inspect(Receive(state), 1, v1::CONDITION_NEW);
+  const v1::Refund paid = Pay(state);
+  EXPECT_EQ(Sum(Explain(state), v1::LedgerEntry::KIND_ADMIN_FEE), -150);
+  Advance(absl::Hours(1));
+  v1::ReverseRefundRequest reverse;
+  reverse.set_name(paid.name());
+  reverse.set_reason("the bank sent it back");
+  reverse.set_proof("statement 2026-03, line 4");
+  ASSERT_TRUE(api().Call(&Refunds::ReverseRefund, reverse).ok());
+  EXPECT_EQ(Explain(state).cost_excluding_refund().minor_units(), 0);
+  Advance(absl::Seconds(1));
+  const v1::Refund again = Pay(state);
+  const v1::CostExplanation costs = Explain(state);
+  EXPECT_EQ(costs.cost_excluding_refund().minor_units(), 150) << "one payment that stands";
+  ASSERT_EQ(costs.lines_size(), 3);
+  EXPECT_EQ(costs.lines(0).entry().refund(), paid.name());
+  EXPECT_EQ(costs.lines(1).entry().refund(), paid.name());
+  EXPECT_EQ(costs.lines(1).entry().formula(), "reversal");
+  EXPECT_EQ(costs.lines(2).entry().refund(), again.name());
+}
+
+TEST_F(CostsTest, WhoDoesOnePartOfTheWorkBooksThatAlone) {
+  const v1::Return state =
+      Approve(Create(Sold("113-8400006-0000006", 5000, 1800), v1::RETURN_REASON_DEFECTIVE));
+  const auto book = [&](std::string_view actor, v1::LedgerEntry::Kind kind) {
+    return ApiAs(actor).Call(&Costs::RecordCost, Cost(state, kind, -100)).reason();
+  };
+  EXPECT_EQ(book("warehouse:reno", v1::LedgerEntry::KIND_ADMIN_FEE), "ROLE_REQUIRED");
+  EXPECT_EQ(book("warehouse:reno", v1::LedgerEntry::KIND_PROCESSING), "");
+  EXPECT_EQ(book("carrier:dhl", v1::LedgerEntry::KIND_WRITE_OFF), "ROLE_REQUIRED");
+  EXPECT_EQ(book("carrier:dhl", v1::LedgerEntry::KIND_CUSTOMS), "");
+  EXPECT_EQ(book("operator:olga", v1::LedgerEntry::KIND_ADMIN_FEE), "");
+}
+
 TEST_F(CostsTest, ParcelThatFailsCustomsIsAFullLoss) {
   v1::Return state =
       Approve(Create(Sold("113-8400002-0000002", 6599, 2100), v1::RETURN_REASON_DEFECTIVE));

@@ -184,6 +184,10 @@ class ExchangesTest : public HostTest {
     }
     return api().Call(&Refunds::IssueRefund, request);
   }
+  // What was paid for the goods of a return of all units of a ShoeOrder.
+  static int64_t PaidFor(const v1::Return& state) {
+    return state.items(0).quantity_approved() * (4999 + 412) + 599 + 49;
+  }
   // The kinds of work that wait on one resource.
   std::vector<v1::Deadline::Kind> WorkOn(const std::string& name) {
     std::vector<v1::Deadline::Kind> kinds;
@@ -511,6 +515,64 @@ TEST_F(ExchangesTest, RefundInsteadIsDueAgainIfItComesToNothing) {
   EXPECT_EQ(paid.total().minor_units(), 6059);
   EXPECT_EQ(Now(exchange).refund(), failed.name());
   EXPECT_TRUE(WorkOn(exchange.name()).empty());
+}
+
+TEST_F(ExchangesTest, OfTwoThatWereOutOfStockEachIsPaidFor) {
+  const v1::Return state = Receive(ApprovedReturn("113-9000031-0000031", 2));
+  Stock("BOOT", 0);
+  const X first = Reserve(Accept(Offer(state, 5411, X::MODE_RETURN_FIRST, 1)));
+  const X second = Reserve(Accept(Offer(state, 5411, X::MODE_RETURN_FIRST, 1)));
+  ASSERT_EQ(second.status(), X::STATUS_CONVERTED_TO_REFUND);
+  const v1::Refund one = Value(Refund(state, 1));
+  Await(one, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Now(first).refund(), one.name());
+  EXPECT_EQ(Now(second).refund(), "");
+  EXPECT_TRUE(WorkOn(first.name()).empty());
+  EXPECT_THAT(WorkOn(second.name()), ElementsAre(v1::Deadline::KIND_EXCHANGE_REFUND));
+  const v1::Refund two = Value(Refund(state));
+  Await(two, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Now(second).refund(), two.name());
+  EXPECT_TRUE(WorkOn(second.name()).empty());
+  EXPECT_EQ(one.total().minor_units() + two.total().minor_units(), PaidFor(state))
+      << "with the shipping of both";
+  ExpectAuditIntact();
+}
+
+TEST_F(ExchangesTest, OneRefundPaysForBothThatWereOutOfStock) {
+  const v1::Return state = Receive(ApprovedReturn("113-9000032-0000032", 2));
+  Stock("BOOT", 0);
+  const X first = Reserve(Accept(Offer(state, 5411, X::MODE_RETURN_FIRST, 1)));
+  const X second = Reserve(Accept(Offer(state, 5411, X::MODE_RETURN_FIRST, 1)));
+  const v1::Refund both = Value(Refund(state));
+  Await(both, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(both.total().minor_units(), PaidFor(state));
+  for (const X& exchange : {first, second}) {
+    EXPECT_EQ(Now(exchange).refund(), both.name());
+    EXPECT_TRUE(WorkOn(exchange.name()).empty());
+  }
+}
+
+TEST_F(ExchangesTest, NobodyLiftsAFeeAloneByAnExchangeOfNothing) {
+  const v1::Return state =
+      Inspect(Receive(ApprovedReturn("113-9000033-0000033")), 1, v1::CONDITION_BUYER_DAMAGED);
+  Stock("SHAM", 0);
+  v1::OfferExchangeRequest offer = OfferRequest(state, 5411);
+  offer.mutable_offers(0)->set_sku("SHAM");
+  const X exchange =
+      Reserve(Accept(Value(ApiAs("operator:olga").Call(&Exchanges::OfferExchange, offer))));
+  ASSERT_EQ(exchange.status(), X::STATUS_CONVERTED_TO_REFUND);
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  *request.mutable_spec() = exchange.refund_spec();
+  const v1::Refund refund = Value(ApiAs("operator:Olga").Call(&Refunds::IssueRefund, request));
+  EXPECT_EQ(refund.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  v1::CancelRefundRequest cancel;
+  cancel.set_name(refund.name());
+  cancel.set_reason("somebody else asks");
+  ASSERT_TRUE(api().Call(&Refunds::CancelRefund, cancel).ok());
+  EXPECT_EQ(Value(ApiAs("operator:otto").Call(&Refunds::IssueRefund, request)).status(),
+            v1::Refund::STATUS_APPROVED)
+      << "two people have seen it";
 }
 
 TEST_F(ExchangesTest, OutOfStockMayBecomeAnotherOffer) {

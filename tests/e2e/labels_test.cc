@@ -151,6 +151,28 @@ TEST_F(LabelsTest, NeverUsedAndNotTakenBackItExpires) {
   EXPECT_TRUE(Found(state, v1::Finding::KIND_LABEL_NOT_VOIDED));
 }
 
+TEST_F(LabelsTest, OneThatComesAfterTheBuyerWithdrewIsTakenBack) {
+  for (const std::string_view silence : {"TIMEOUT_DONE", "RETRY"}) {
+    SetMode("fake-carrier", "IssueLabel=" + std::string(silence));
+    const std::string order = silence == "RETRY" ? "113-8100012-0000012" : "113-8100011-0000011";
+    v1::Return state = Approve(
+        Create(Put(OrderOf("us", order, {{"LAMP", 1, 2999, 247}})), v1::RETURN_REASON_DEFECTIVE));
+    ASSERT_TRUE(Ask(state).ok());
+    if (silence != "RETRY") state = AwaitLabels(state, {v1::ReturnLabel::STATE_UNKNOWN});
+    v1::CancelReturnRequest cancel;
+    cancel.set_name(state.name());
+    cancel.set_reason("the buyer keeps it");
+    ASSERT_TRUE(api().Call(&Returns::CancelReturn, cancel).ok());
+    SetMode("fake-carrier", "");
+    Advance(absl::Hours(2));
+    state = AwaitLabels(state, {v1::ReturnLabel::STATE_VOIDED});
+    EXPECT_EQ(state.status(), v1::Return::STATUS_CANCELLED);
+    EXPECT_EQ(Cost(state), 0);
+    EXPECT_EQ(EffectCount("IssueLabel", state.name(), "fake-carrier"),
+              EffectCount("VoidLabel", state.name(), "fake-carrier"));
+  }
+}
+
 TEST_F(LabelsTest, LateParcelOfABuyerWhoChangedTheirMindPaysTheLateFee) {
   const v1::Order order = Put(OrderOf("us", "113-8100008-0000008", {{"LAMP", 1, 10000, 825}}));
   v1::Return state = Approve(Create(order, v1::RETURN_REASON_NO_LONGER_NEEDED));

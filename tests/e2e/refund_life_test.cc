@@ -34,6 +34,66 @@ class RefundLifeTest : public HostTest {
     request.set_name(refund.name());
     return api().Call(&Refunds::RetryRefund, request);
   }
+  // What the marketplace shows of a payment of the return, with its id; or in sum, in a report.
+  v1::Event Payment(const v1::Return& state, int64_t amount, std::string_view id, int units = 1) {
+    v1::Event fact;
+    fact.set_subject(state.name());
+    fact.set_external_id("financial-event-" + std::string(id));
+    fact.mutable_actor()->set_role(v1::ROLE_PLATFORM);
+    *fact.mutable_occurred_at() = Stamp(clock().Now());
+    v1::ReturnRefunded* body = fact.mutable_return_refunded();
+    body->set_external_refund_id(std::string(id));
+    *body->mutable_amount() = MoneyOf(amount, "USD");
+    v1::RefundItem* item = body->add_items();
+    item->set_line_id(state.items(0).line_id());
+    item->set_quantity(units);
+    return fact;
+  }
+  v1::Event RefundedAmount(const v1::Return& state, int64_t amount) {
+    v1::Event fact;
+    fact.set_subject(state.name());
+    fact.set_external_id("row-" + std::to_string(amount));
+    *fact.mutable_occurred_at() = Stamp(clock().Now());
+    v1::Return* snapshot = fact.mutable_return_reported()->mutable_snapshot();
+    snapshot->set_order_external_id(state.order_external_id());
+    *snapshot->mutable_platform_refunded() = MoneyOf(amount, "USD");
+    fact.mutable_return_reported()->set_status(v1::Return::STATUS_APPROVED);
+    return fact;
+  }
+  void Tell(const v1::Event& fact) {
+    v1::RecordFactsRequest facts;
+    facts.set_parent(kSeller);
+    *facts.add_facts() = fact;
+    const auto recorded = api().Call(&Facts::RecordFacts, facts);
+    ASSERT_TRUE(recorded.ok()) << recorded.status.error_message();
+    ASSERT_EQ(recorded->results(0).outcome(), v1::FactResult::OUTCOME_RECORDED)
+        << recorded->results(0).message();
+  }
+  v1::Return Back(std::string_view order, int units = 1) {
+    return Receive(Approve(Create(Put(OrderOf("us", order, {{"LAMP", units, 2000 * units, 0}})),
+                                  v1::RETURN_REASON_DEFECTIVE, units)));
+  }
+  Reply<v1::Refund> Ask(const v1::Return& state, int units = 0) {
+    v1::IssueRefundRequest request;
+    request.set_parent(kSeller);
+    request.mutable_spec()->set_return_name(state.name());
+    if (units > 0) {
+      v1::RefundItem* item = request.mutable_spec()->add_items();
+      item->set_line_id(state.items(0).line_id());
+      item->set_quantity(units);
+    }
+    return api().Call(&Refunds::IssueRefund, request);
+  }
+  v1::Refund ByHand(const v1::Return& state, int units = 0) {
+    v1::Refund refund = *Ask(state, units);
+    EXPECT_TRUE(Eventually([&] { return (refund = Get(refund)).has_manual_action(); }));
+    return refund;
+  }
+  int RefundCount() {
+    v1::ListRefundsRequest list;
+    list.set_parent(kSeller);
+    return api().Call(&Refunds::ListRefunds, list)->refunds_size();
+  }
   v1::ReverseRefundRequest Reversal(const v1::Refund& refund) {
     v1::ReverseRefundRequest request;
     request.set_name(refund.name());
@@ -330,6 +390,115 @@ TEST_F(RefundLifeTest, ReportOfAPaymentSettlesTheOneOfUnknownOutcome) {
   Advance(absl::Hours(1));
   absl::SleepFor(absl::Milliseconds(200));
   EXPECT_EQ(EffectCount("IssueRefund", unknown.name()), 1);
+}
+
+TEST_F(RefundLifeTest, PaidByHandWhileTheMarketplaceDidNotTakeItItIsNotPaidAgain) {
+  const v1::Return state = Back("113-8000021-0000021");
+  SetMode("fake-market", "IssueRefund=RETRY");
+  const v1::Refund waits = *Ask(state);
+  Await(waits, v1::Refund::STATUS_SUBMITTED);
+  Advance(absl::Minutes(1));
+  Tell(Payment(state, 2000, "AMZ-1"));
+  EXPECT_EQ(Get(waits).status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Get(waits).external_refund_id(), "AMZ-1");
+  SetMode("fake-market", "");
+  Advance(absl::Hours(3));
+  absl::SleepFor(absl::Milliseconds(300));
+  EXPECT_EQ(EffectCount("IssueRefund", waits.name()), 0);
+  EXPECT_EQ(RefundCount(), 1);
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_RECEIVED);
+  EXPECT_EQ(Get(state).items(0).quantity_refunded(), 1);
+}
+
+TEST_F(RefundLifeTest, PaidOtherwiseElsewhereItIsNotHandedOverAnyMore) {
+  const v1::Return state = Back("113-8000022-0000022");
+  SetMode("fake-market", "IssueRefund=RETRY");
+  const v1::Refund waits = *Ask(state);
+  Await(waits, v1::Refund::STATUS_SUBMITTED);
+  Advance(absl::Minutes(1));
+  Tell(Payment(state, 1500, "AMZ-2"));
+  SetMode("fake-market", "");
+  Advance(absl::Hours(3));
+  const v1::Refund failed = Await(waits, v1::Refund::STATUS_FAILED);
+  EXPECT_THAT(failed.failure(), testing::HasSubstr("not handed over: "));
+  EXPECT_EQ(EffectCount("IssueRefund", waits.name()), 0);
+  EXPECT_EQ(RetryIt(waits).reason(), "QUANTITY_EXCEEDS_REFUNDABLE");
+  // The rest is a person's to give.
+  v1::IssueRefundRequest rest;
+  rest.set_parent(kSeller);
+  rest.mutable_spec()->set_order(state.order());
+  *rest.mutable_spec()->mutable_goodwill() = MoneyOf(501, "USD");
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, rest).reason(), "EXCEEDS_REFUNDABLE");
+  *rest.mutable_spec()->mutable_goodwill() = MoneyOf(500, "USD");
+  Issue(rest, v1::Refund::STATUS_SUCCEEDED);
+}
+
+TEST_F(RefundLifeTest, ReportThatShowsItPaidTakesItOffTheQueue) {
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  const v1::Return one = Back("113-8000023-0000023");
+  const v1::Refund waits = ByHand(one);
+  Advance(absl::Hours(1));
+  Tell(RefundedAmount(one, 2000));
+  EXPECT_EQ(Get(waits).status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_FALSE(Get(waits).proof().empty());
+  EXPECT_EQ(Get(one).items(0).quantity_refunded(), 1);
+  // Later the payment itself, with its id: it is the same.
+  Advance(absl::Hours(1));
+  Tell(Payment(one, 2000, "AMZ-3"));
+  EXPECT_EQ(Get(waits).external_refund_id(), "AMZ-3");
+  EXPECT_EQ(Get(one).items(0).quantity_refunded(), 1);
+  EXPECT_EQ(RefundCount(), 1);
+
+  // Of two the one that is shown, then the other.
+  const v1::Return two = Back("113-8000024-0000024", 2);
+  const v1::Refund first = ByHand(two, 1), second = ByHand(two, 1);
+  Advance(absl::Hours(1));
+  Tell(RefundedAmount(two, 2000));
+  EXPECT_EQ(Get(first).status() == v1::Refund::STATUS_SUCCEEDED,
+            Get(second).status() != v1::Refund::STATUS_SUCCEEDED);
+  Advance(absl::Hours(1));
+  Tell(RefundedAmount(two, 4000));
+  EXPECT_EQ(Get(first).status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Get(second).status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Get(two).items(0).quantity_refunded(), 2);
+
+  // Two that were paid as one.
+  const v1::Return both = Back("113-8000025-0000025", 2);
+  const v1::Refund third = ByHand(both, 1), fourth = ByHand(both, 1);
+  Advance(absl::Hours(1));
+  Tell(Payment(both, 4000, "AMZ-4", 2));
+  EXPECT_EQ(Get(third).status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Get(fourth).status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(Get(both).items(0).quantity_refunded(), 2);
+  EXPECT_EQ(RefundCount(), 5);
+  EXPECT_TRUE(WorkItems("kind = REFUND").empty());
+}
+
+TEST_F(RefundLifeTest, ReportOfAnotherAmountTakesItOffTheQueueToo) {
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  const v1::Return state = Back("113-8000026-0000026");
+  const v1::Refund waits = ByHand(state);
+  Advance(absl::Hours(1));
+  Tell(RefundedAmount(state, 1200));
+  const v1::Refund failed = Get(waits);
+  EXPECT_EQ(failed.status(), v1::Refund::STATUS_FAILED);
+  EXPECT_FALSE(failed.has_manual_action());
+  EXPECT_THAT(failed.failure(), testing::HasSubstr("12.00"));
+  EXPECT_EQ(RetryIt(waits).reason(), "ALREADY_REFUNDED_BY_PLATFORM");
+}
+
+TEST_F(RefundLifeTest, AnswerThatComesAfterTheReportChangesNothing) {
+  const v1::Return state = Back("113-8000027-0000027");
+  // It is done, and the answer is slow.
+  SetMode("fake-market", "IssueRefund=LATE");
+  const v1::Refund slow = *Ask(state);
+  Await(slow, v1::Refund::STATUS_SUBMITTED);
+  Tell(Payment(state, 2000, "fake-market:" + slow.effect_id()));
+  EXPECT_EQ(Get(slow).status(), v1::Refund::STATUS_SUCCEEDED);
+  absl::SleepFor(absl::Milliseconds(700));
+  EXPECT_EQ(Get(slow).findings_size(), 0);
+  EXPECT_EQ(RefundCount(), 1);
+  EXPECT_EQ(Get(state).items(0).quantity_refunded(), 1);
 }
 
 TEST_F(RefundLifeTest, DecisionsSayWhy) {

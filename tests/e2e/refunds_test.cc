@@ -129,6 +129,15 @@ TEST_F(RefundsTest, AnotherAmountThanWasAskedForIsFoundOnRefundAndReturn) {
   state = Get(state);
   ASSERT_EQ(state.findings_size(), 1) << state.DebugString();
   EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+  // The rest can be paid still, as the finding says, and no more than that.
+  SetMode("fake-market", "");
+  v1::IssueRefundRequest rest;
+  rest.set_parent(kSeller);
+  rest.mutable_spec()->set_order(order.name());
+  *rest.mutable_spec()->mutable_goodwill() = MoneyOf(101, "USD");
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, rest).reason(), "EXCEEDS_REFUNDABLE");
+  *rest.mutable_spec()->mutable_goodwill() = MoneyOf(100, "USD");
+  Issue(rest, v1::Refund::STATUS_SUCCEEDED);
 }
 
 TEST_F(RefundsTest, WhatTheMarketplaceReportsAsRefundedTakesAManagerToPayAgain) {
