@@ -132,6 +132,10 @@ EffectResult::Outcome Conclude(EffectResult::Outcome answered, bool asked, bool 
   return answered;
 }
 
+absl::Duration WaitToRepeat(bool lost, bool harmless, int attempt, absl::Duration usual) {
+  return lost && harmless ? std::min(usual, Backoff(attempt, EffectResult())) : usual;
+}
+
 Delivery::Delivery(Engine& engine, absl::Duration effect_timeout, absl::Duration poll)
     : engine_(engine), timeout_(effect_timeout), poll_(poll) {}
 
@@ -404,8 +408,9 @@ void Delivery::Deliver(const store::Effect& effect) {
   if (effect.attempt > kAttemptsMax) {
     not_made = false;
     out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
-    out.result.set_message(Cat("the host stopped again and again while plugin ", effect.plugin,
-                               " did it; a person has to find out"));
+    out.result.set_message(Cat("plugin ", effect.plugin,
+                               " or the host ended again and again while it was being done, ",
+                               kAttemptsMax, " times in all; a person has to find out"));
   } else if (plugin == nullptr) {
     out.result.set_message(NotLoaded(effect.plugin));
   } else if (query && !can_query) {
@@ -493,7 +498,11 @@ void Delivery::Deliver(const store::Effect& effect) {
           again(effect.state, WaitFor(c.services.plugins.Find(effect.plugin)));
           return absl::OkStatus();
         }
-        if (!lost) stored->answers += 1;
+        if (!lost && !out.never_seen) stored->answers += 1;
+        const auto again_after = [&](absl::Duration usual) {
+          again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
+                WaitToRepeat(lost, /*harmless=*/query || !can_query, effect.attempt, usual));
+        };
         const bool exhausted = stored->answers >= kAnswersMax || stored->attempt > kAttemptsMax;
         result.set_outcome(
             Conclude(result.outcome(), query, out.never_seen, exhausted, &stored->unknown));
@@ -515,8 +524,7 @@ void Delivery::Deliver(const store::Effect& effect) {
                 absl::Minutes(std::max(1, (*channel)->policies.At(c.now).refund_query_minutes()));
             const bool by_host = (can_query || repeatable) && !exhausted;
             if (by_host) {
-              again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
-                    wait);
+              again_after(wait);
             } else {
               c.store.RemoveEffect(effect.seq);
             }
@@ -564,8 +572,7 @@ void Delivery::Deliver(const store::Effect& effect) {
             if (known.label_id() == effect.effect_id) *label = known;
           }
           if (unknown && (can_query || repeatable) && !exhausted) {
-            again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
-                  absl::Minutes(1));
+            again_after(absl::Minutes(1));
           } else {
             c.store.RemoveEffect(effect.seq);
           }
@@ -588,8 +595,7 @@ void Delivery::Deliver(const store::Effect& effect) {
 
         if (effect.method == "VoidLabel") {
           if (unknown && (can_query || repeatable) && !exhausted) {
-            again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
-                  absl::Minutes(1));
+            again_after(absl::Minutes(1));
             return absl::OkStatus();
           }
           c.store.RemoveEffect(effect.seq);
@@ -616,8 +622,7 @@ void Delivery::Deliver(const store::Effect& effect) {
         // DecideReturn: moves no money, so what is not known to have arrived is a person's to
         // check.
         if (unknown && (can_query || repeatable) && !exhausted) {
-          again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
-                absl::Minutes(1));
+          again_after(absl::Minutes(1));
           return absl::OkStatus();
         }
         c.store.RemoveEffect(effect.seq);

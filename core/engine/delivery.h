@@ -33,6 +33,12 @@ bool MayBeDone(v1::Plugin::Capability capability);
 plugin::v1::EffectResult::Outcome Conclude(plugin::v1::EffectResult::Outcome answered, bool asked,
                                            bool never_seen, bool exhausted, bool* unknown);
 
+// How long what is not known of an effect stays so before it is asked for, or done again: `usual`,
+// in which whatever is under way at the remote side arrives there. An attempt that the end of its
+// plugin's process cut off is made again within seconds where that is `harmless`, after many of
+// them later, and never later than usual.
+absl::Duration WaitToRepeat(bool lost, bool harmless, int attempt, absl::Duration usual);
+
 class Delivery {
  public:
   Delivery(Engine& engine, absl::Duration effect_timeout, absl::Duration poll);
@@ -50,8 +56,10 @@ class Delivery {
   static constexpr int kWorkersOfPlugin = 4;
   // How many effects of one plugin wait for them; the rest stays in the outbox.
   static constexpr size_t kQueuedOfPluginMax = 256;
-  // After so many answers that settle nothing it is a person's. An attempt that a stop of the host
-  // cut off says little; so many of them say that this may be what stops it.
+  // After so many answers that settle nothing it is a person's; that the remote side has never seen
+  // it settles what was before. An attempt that the end of the host
+  // or of the plugin's process cut off says little; so many of them say that this may be what ends
+  // them.
   static constexpr int kAnswersMax = 12;
   static constexpr int kAttemptsMax = 100;
 

@@ -53,5 +53,31 @@ TEST_F(ConcludeTest, WhatWasNeverSeenMayFail) {
   EXPECT_EQ(Answer(EffectResult::OUTCOME_FAILED), EffectResult::OUTCOME_FAILED);
 }
 
+// Asked too early, the remote side has not seen yet what is on its way to it, and it would be done
+// twice.
+TEST(WaitToRepeatTest, WhatMayBeUnderWayGetsItsTime) {
+  for (int attempt = 1; attempt <= 100; ++attempt) {
+    EXPECT_EQ(WaitToRepeat(/*lost=*/true, /*harmless=*/false, attempt, absl::Minutes(15)),
+              absl::Minutes(15));
+    EXPECT_EQ(WaitToRepeat(/*lost=*/false, /*harmless=*/true, attempt, absl::Minutes(15)),
+              absl::Minutes(15));
+  }
+}
+
+TEST(WaitToRepeatTest, AQuestionThatWasCutOffIsAskedAgainSoonAndThenLessOften) {
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_LE(WaitToRepeat(/*lost=*/true, /*harmless=*/true, /*attempt=*/2, absl::Minutes(15)),
+              absl::Seconds(2));
+  }
+  absl::Duration waited;
+  for (int attempt = 1; attempt <= 100; ++attempt) {
+    const absl::Duration wait =
+        WaitToRepeat(/*lost=*/true, /*harmless=*/true, attempt, absl::Minutes(15));
+    EXPECT_LE(wait, absl::Minutes(15));
+    waited += wait;
+  }
+  EXPECT_GT(waited, absl::Hours(4));
+}
+
 }  // namespace
 }  // namespace aftersales::engine

@@ -54,6 +54,15 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& socket) {
                                    grpc::InsecureChannelCredentials(), arguments);
 }
 
+// Whether nobody answered, but the connection was lost. A runner says which it was; of a program
+// that does not, the channel knows, if a moment later than the call.
+bool LostConnection(const grpc::ClientContext& client, grpc::Channel& channel) {
+  if (client.GetServerTrailingMetadata().count(kAnsweredMetadata) > 0) return false;
+  return channel.GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY ||
+         channel.WaitForStateChange(GRPC_CHANNEL_READY,
+                                    std::chrono::system_clock::now() + kAnswerGrace);
+}
+
 CallContext Within(absl::Duration time) {
   CallContext context;
   context.deadline = SteadyClock::now() + absl::ToChronoNanoseconds(time);
@@ -286,6 +295,9 @@ absl::Status IsolatedTransport::CallOn(const Up& up, const std::string& path,
   const grpc::Slice slice(request.data(), request.size());
   grpc::ByteBuffer received;
   const grpc::Status status = up.calls->Call(&client, path, grpc::ByteBuffer(&slice, 1), &received);
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && LostConnection(client, *up.channel)) {
+    return LostProcess(FromGrpc(status));
+  }
   if (!status.ok()) return FromGrpc(status);
   std::vector<grpc::Slice> slices;
   if (!received.Dump(&slices).ok()) return absl::InternalError("its answer cannot be read");
@@ -388,13 +400,9 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
                      "; see `aftersales plugins list`")));
   }
   const absl::Status status = CallOn(*up, path, context, request, response);
-  if (status.code() == absl::StatusCode::kUnavailable) {
-    // It may be its answer, and may be its end, which is seen here before its supervisor does; so
-    // it is no sign of life.
-    if (up->channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
-      GiveUp(up, "lost its connection");
-      return LostProcess(status);
-    }
+  if (WasLostProcess(status)) {
+    // Seen here before its supervisor does.
+    GiveUp(up, "lost its connection");
     return status;
   }
   if (status.code() == absl::StatusCode::kInternal ||

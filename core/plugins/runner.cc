@@ -200,6 +200,7 @@ class Runner {
         status = runner_.Answer(context_, Flat(request_).bytes(), &response);
       });
       if (!status.ok()) {
+        if (absl::IsUnavailable(status)) context_.AddTrailingMetadata(kAnsweredMetadata, "1");
         stream_.Finish(ToGrpc(status), this);
         return;
       }

@@ -17,6 +17,8 @@ inline constexpr char kNowMetadata[] = "aftersales-now-unix-ns";
 // Nanoseconds that are left at the start of the call. The deadline that gRPC carries is a little
 // later, so that a plugin that keeps to its time can still say so.
 inline constexpr char kTimeoutMetadata[] = "aftersales-timeout-ns";
+// Behind an answer of UNAVAILABLE, which gRPC says by itself where the connection was lost.
+inline constexpr char kAnsweredMetadata[] = "aftersales-answered";
 
 // Serves until standard input ends or SIGTERM comes. FAILED_PRECONDITION where it was not started
 // by a host, or the file cannot be loaded.

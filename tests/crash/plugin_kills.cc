@@ -148,6 +148,13 @@ int RunPluginKills(const Options& options) {
     if (now >= next_word) {
       absl::PrintF("%6.0f s  %5d kills  %7d writes acknowledged\n",
                    absl::ToDoubleSeconds(now - began), kills, ledger.acknowledged());
+      const auto listed =
+          apis[0]->Call(&e2e::Plugins::ListPlugins, v1::ListPluginsRequest(), absl::Seconds(1));
+      for (const v1::Plugin& plugin : (*listed).plugins()) {  // none where it failed
+        if (plugin.state() == v1::Plugin::STATE_HEALTHY) continue;
+        absl::PrintF("          %s is %s: %s\n", plugin.name(),
+                     v1::Plugin::State_Name(plugin.state()), plugin.problem());
+      }
       std::fflush(stdout);
       next_word = now + absl::Seconds(5);
     }
@@ -206,8 +213,10 @@ int RunPluginKills(const Options& options) {
     if (!fault.empty()) throw std::runtime_error(fault);
   };
   const auto await_quiet = [&] {
-    const std::string missing =
-        AwaitQuiet(client, walks, data, [&clock] { clock.Advance(absl::Minutes(16)); });
+    const std::string missing = AwaitQuiet(client, walks, data, [&clock, &tend] {
+      clock.Advance(absl::Minutes(16));
+      tend();
+    });
     const absl::Time until = absl::Now() + absl::Seconds(30);
     while (RunnersOf(plugins).size() != kPlugins && absl::Now() < until) {
       absl::SleepFor(absl::Milliseconds(50));

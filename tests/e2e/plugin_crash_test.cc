@@ -94,6 +94,40 @@ TEST_F(PluginCrashTest, WhileItWasPaying) {
   ExpectPaidOnce(refund);
 }
 
+// Nothing can be on its way by then, so it does not wait for its quarter of an hour again.
+TEST_F(PluginCrashTest, WhileItWasAskedItIsAskedAgainSoon) {
+  SetMode("fake-market", "IssueRefund=CRASH_AFTER QueryEffect=CRASH_BEFORE");
+  const v1::Refund refund = Ask(NewOrder());
+  Await(refund, v1::Refund::STATUS_UNKNOWN);
+  EXPECT_TRUE(Eventually([&] { return Plugin("fake-market").restart_count() == 1; }));
+  Advance(absl::Minutes(14));
+  absl::SleepFor(absl::Milliseconds(100));
+  EXPECT_EQ(Plugin("fake-market").restart_count(), 1) << "asked before it could have arrived";
+  Advance(absl::Minutes(1));
+  EXPECT_TRUE(Eventually([&] { return Plugin("fake-market").restart_count() == 2; }));
+  SetMode("fake-market", "");
+  Advance(absl::Seconds(5));
+  Await(refund, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(EffectCount("IssueRefund", refund.name()), 1);
+}
+
+// A process that ends is no answer: however often it takes an effect with it, nobody gives that up.
+TEST_F(PluginCrashTest, ManyTimesItIsDoneAllTheSame) {
+  const v1::Refund refund = [&] {
+    SetMode("fake-market", "IssueRefund=CRASH_BEFORE");
+    return Ask(NewOrder());
+  }();
+  for (int ends = 1; ends <= 15; ++ends) {
+    ASSERT_TRUE(Eventually([&] {
+      return Plugin("fake-market").restart_count() >= ends && Plugin("fake-market").pid() != 0;
+    })) << ends;
+    Await(refund, v1::Refund::STATUS_UNKNOWN);
+    // It is not there, so it is done again, and so on.
+    Advance(absl::Minutes(15));
+  }
+  ExpectPaidOnce(refund);
+}
+
 TEST_F(PluginCrashTest, OverAndOverItRestsAndSaysSo) {
   SetMode("fake-market", "IssueRefund=CRASH_BEFORE QueryEffect=CRASH_BEFORE");
   std::vector<v1::Refund> refunds;
