@@ -133,14 +133,15 @@ TEST_F(ErpTest, WhatIsNotInOrderIsSkippedAndTheRestIsTaken) {
 TEST_F(ErpTest, BadPagesAreNotTakenAndDoNotEndIt) {
   const v1::Return state = ApprovedReturn("us", "113-3100000-0000004");
   SetMode("fake-erp", "PullFacts=NONSENSE");
-  PullFactsResponse page;
-  *page.add_facts() = Received(state, "grn-1", 1);
-  page.set_next_cursor("end");
-  Tell("first", page);
   const auto asked = [&](size_t more) {
     const size_t before = Pulls("first");
     return Eventually([&] { return Pulls("first") >= before + more; });
   };
+  EXPECT_TRUE(asked(2)) << "none is under way that has not seen the mode";
+  PullFactsResponse page;
+  *page.add_facts() = Received(state, "grn-1", 1);
+  page.set_next_cursor("end");
+  Tell("first", page);
   EXPECT_TRUE(asked(3));
   SetMode("fake-erp", "PullFacts=GARBAGE");
   EXPECT_TRUE(asked(3));

@@ -487,20 +487,6 @@ TEST_F(RefundLifeTest, ReportOfAnotherAmountTakesItOffTheQueueToo) {
   EXPECT_EQ(RetryIt(waits).reason(), "ALREADY_REFUNDED_BY_PLATFORM");
 }
 
-TEST_F(RefundLifeTest, AnswerThatComesAfterTheReportChangesNothing) {
-  const v1::Return state = Back("113-8000027-0000027");
-  // It is done, and the answer is slow.
-  SetMode("fake-market", "IssueRefund=LATE");
-  const v1::Refund slow = *Ask(state);
-  Await(slow, v1::Refund::STATUS_SUBMITTED);
-  Tell(Payment(state, 2000, "fake-market:" + slow.effect_id()));
-  EXPECT_EQ(Get(slow).status(), v1::Refund::STATUS_SUCCEEDED);
-  absl::SleepFor(absl::Milliseconds(700));
-  EXPECT_EQ(Get(slow).findings_size(), 0);
-  EXPECT_EQ(RefundCount(), 1);
-  EXPECT_EQ(Get(state).items(0).quantity_refunded(), 1);
-}
-
 TEST_F(RefundLifeTest, DecisionsSayWhy) {
   const v1::Refund refund = Pending(Dear("113-8000009-0000009"));
   ASSERT_TRUE(ApproveAs("manager:mia", refund).ok());
