@@ -54,6 +54,13 @@ Result FromStatus(const absl::Status& status) {
 // How long what a refund was decided on by is taken for true still.
 constexpr absl::Duration kFresh = absl::Seconds(2);
 
+EffectResult UnknownBecause(const absl::Status& status) {
+  EffectResult result;
+  result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+  result.set_message(std::string(status.message()));
+  return result;
+}
+
 // Exponential with full jitter, capped; never earlier than the plugin asks for.
 absl::Duration Backoff(int attempt, const EffectResult& result) {
   static thread_local std::mt19937_64 random{std::random_device{}()};
@@ -399,10 +406,9 @@ void Delivery::Deliver(const store::Effect& effect) {
   bool lost = false;
   const auto call = [&](std::string_view method, const google::protobuf::MessageLite& request,
                         google::protobuf::MessageLite* response) {
-    absl::Status status = plugin->Call(method, request, response, options);
+    const absl::Status status = plugin->Call(method, request, response, options);
     not_made = plugins::WasNotMade(status);
     lost = plugins::WasLostProcess(status);
-    if (not_made) out.result.set_message(std::string(status.message()));
     return status;
   };
   if (effect.attempt > kAttemptsMax) {
@@ -423,14 +429,12 @@ void Delivery::Deliver(const store::Effect& effect) {
     if (effect.method == "IssueLabel" || effect.method == "VoidLabel") {
       plugin::v1::IssueLabelResponse response;
       const absl::Status s = call("CarrierPlugin/QueryEffect", request, &response);
-      if (!not_made) out.result = response.result();
+      out.result = s.ok() ? response.result() : UnknownBecause(s);
       out.label = response.label();
-      if (!s.ok()) out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
     } else {
       plugin::v1::EffectResponse response;
       const absl::Status s = call("MarketplacePlugin/QueryEffect", request, &response);
-      if (!not_made) out.result = response.result();
-      if (!s.ok()) out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+      out.result = s.ok() ? response.result() : UnknownBecause(s);
     }
     // Never seen there: it is safe to do it again under the same id.
     if (out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
@@ -474,6 +478,7 @@ void Delivery::Deliver(const store::Effect& effect) {
       out.result.outcome() == EffectResult::OUTCOME_UNSPECIFIED ||
       out.result.outcome() == EffectResult::OUTCOME_NOT_FOUND) {
     out.result.set_outcome(EffectResult::OUTCOME_UNKNOWN);
+    if (out.result.message().empty()) out.result.set_message("it did not say what became of it");
   }
   const bool repeatable = plugin != nullptr && plugin->IdempotentAt(effect.method);
 
@@ -498,7 +503,11 @@ void Delivery::Deliver(const store::Effect& effect) {
           again(effect.state, WaitFor(c.services.plugins.Find(effect.plugin)));
           return absl::OkStatus();
         }
-        if (!lost && !out.never_seen) stored->answers += 1;
+        if (lost) {
+          stored->answers = 0;
+        } else if (!out.never_seen) {
+          stored->answers += 1;
+        }
         const auto again_after = [&](absl::Duration usual) {
           again(can_query ? store::Effect::State::kQuery : store::Effect::State::kPending,
                 WaitToRepeat(lost, /*harmless=*/query || !can_query, effect.attempt, usual));

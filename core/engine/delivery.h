@@ -56,10 +56,9 @@ class Delivery {
   static constexpr int kWorkersOfPlugin = 4;
   // How many effects of one plugin wait for them; the rest stays in the outbox.
   static constexpr size_t kQueuedOfPluginMax = 256;
-  // After so many answers that settle nothing it is a person's; that the remote side has never seen
-  // it settles what was before. An attempt that the end of the host
-  // or of the plugin's process cut off says little; so many of them say that this may be what ends
-  // them.
+  // After so many answers that settle nothing it is a person's; those of a process that ended under
+  // it do not count any more, nor does it that the remote side has never seen it. An attempt that
+  // was cut off says little; so many of all kinds say that this may be what ends them.
   static constexpr int kAnswersMax = 12;
   static constexpr int kAttemptsMax = 100;
 

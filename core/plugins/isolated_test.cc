@@ -127,6 +127,7 @@ TEST_F(IsolatedTest, KilledUnderLoadEveryCallEndsAndNoneIsLeft) {
           ++answered;
         } else if (answer.status().code() == absl::StatusCode::kUnavailable) {
           ++unknown;
+          EXPECT_TRUE(WasLostProcess(answer.status())) << answer.status();
         } else {
           ++other;
           ADD_FAILURE() << answer.status();
@@ -150,6 +151,24 @@ TEST_F(IsolatedTest, KilledUnderLoadEveryCallEndsAndNoneIsLeft) {
   EXPECT_GE(transport_->Process()->restarts, 10);
   EXPECT_EQ(other.load(), 0);
   for (const int pid : pids) EXPECT_TRUE(Gone(pid)) << pid;
+}
+
+// One that says that its remote side is down is well itself.
+TEST_F(IsolatedTest, AnswerOfUnavailableIsNoLossAndASignOfLife) {
+  options_.crash_loop = 2;
+  ASSERT_TRUE(Start().ok()) << Logged();
+  absl::Duration took = absl::InfiniteDuration();
+  for (int i = 0; i < 4; ++i) {
+    const absl::Time asked = absl::Now();
+    const absl::Status busy = Ask("busy").status();
+    EXPECT_EQ(busy.code(), absl::StatusCode::kUnavailable);
+    EXPECT_FALSE(WasLostProcess(busy)) << busy;
+    took = std::min(took, absl::Now() - asked);
+    EXPECT_TRUE(WasLostProcess(Ask("crash").status()));
+  }
+  EXPECT_LT(took, absl::Milliseconds(100)) << "each waited for its end";
+  EXPECT_TRUE(Ask("a").ok());
+  EXPECT_EQ(transport_->Process()->restarts, 4);
 }
 
 TEST_F(IsolatedTest, OneThatHangsIsEndedAndStartedAnew) {

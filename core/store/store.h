@@ -139,7 +139,7 @@ struct Effect {
   std::string premise;  // what it was queued for, where that may change before it is delivered
   State state = State::kPending;
   int attempt = 0;
-  int answers = 0;       // that settled nothing; an end of the host or the plugin gives none
+  int answers = 0;       // that settled nothing, since the plugin's process last ended under it
   bool unknown = false;  // an attempt may have done it, and nothing since has told
   int64_t due_at = 0;    // micros
   std::string last_error;
