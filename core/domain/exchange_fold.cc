@@ -205,6 +205,8 @@ class Fold {
   bool Reoffered(const v1::ExchangeReoffered& body) {
     if (state_.status() != v1::Exchange::STATUS_OUT_OF_STOCK) return false;
     *state_.mutable_offers() = body.offers();
+    // Who names a price decides on what it leaves over.
+    *state_.mutable_requested_by() = fact_.actor();
     state_.clear_chosen_offer_id();
     state_.clear_price_difference();
     AwaitChoice(v1::Exchange::STATUS_REOFFERED);

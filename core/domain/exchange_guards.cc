@@ -431,6 +431,16 @@ absl::StatusOr<v1::ReplacementShipment> CheckShipExchange(const v1::Exchange& st
     const int64_t taken =
         int64_t{UnitsRefunded(offering, *item)} +
         UnitsInExchanges(offering.exchanges, item->line_id(), state.return_name());
+    const int64_t surplus =
+        std::max<int64_t>(0, int64_t{item->quantity_received()} - item->quantity_approved());
+    const int64_t wrong = std::max<int64_t>(0, item->quantity_wrong() - surplus);
+    if (taken <= item->quantity_approved() && taken > UnitsPayable(offering.state, *item) - wrong) {
+      return Refuse(absl::StatusCode::kFailedPrecondition, "WRONG_GOODS",
+                    Cat("units of line ", item->line_id(),
+                        " that came back are not what was sold, or went back to the buyer; cancel "
+                        "the exchange"))
+          .With("line_id", item->line_id());
+    }
     if (taken <= item->quantity_approved()) continue;
     return Refuse(absl::StatusCode::kFailedPrecondition, "UNIT_ALREADY_REFUNDED",
                   Cat("units of line ", item->line_id(),

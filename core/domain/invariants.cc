@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "core/domain/exchange_fold.h"
@@ -59,6 +60,13 @@ class Broken {
   std::vector<Violation> found_;
 };
 
+template <typename Resource>
+std::set<std::string_view> LinesOf(const Resource& state) {
+  std::set<std::string_view> lines;
+  for (const auto& item : state.items()) lines.insert(item.line_id());
+  return lines;
+}
+
 void CheckMoney(const v1::Refund& state, const v1::Order& order,
                 std::span<const v1::Refund> refunds_of_order, Broken* broken) {
   int64_t held = HeldUnits(state);
@@ -77,12 +85,32 @@ void CheckMoney(const v1::Refund& state, const v1::Order& order,
     broken->Add("refunds_within_captured", Cat("the refunds of the order would be ", held,
                                                " minor units of ", captured, " captured"));
   }
+  // What the marketplace did to other lines is a finding, and holds up none but theirs.
+  const std::set<std::string_view> own = LinesOf(state);
   for (const v1::OrderLine& line : order.lines()) {
     const auto of_line = units.find(line.line_id());
     if (of_line == units.end() || of_line->second <= line.quantity()) continue;
+    if (!own.contains(line.line_id())) continue;
     broken->Add("units_refunded_once", Cat("line ", line.line_id(), " would have ", of_line->second,
                                            " units refunded of ", line.quantity()));
   }
+}
+
+std::vector<Violation> UsedOnce(std::string_view subject, const std::set<std::string_view>& lines,
+                                const v1::Order& order,
+                                std::span<const v1::Refund> refunds_of_order,
+                                std::span<const v1::Exchange> exchanges_of_order) {
+  Broken broken(subject);
+  for (const v1::OrderLine& line : order.lines()) {
+    if (!lines.contains(line.line_id())) continue;
+    const int64_t refunded = UnitsRefundedOrReserved(refunds_of_order, line.line_id());
+    const int64_t exchanged = UnitsInExchanges(exchanges_of_order, line.line_id());
+    if (refunded + exchanged <= line.quantity()) continue;
+    broken.Add("unit_used_once",
+               Cat("line ", line.line_id(), " would have ", refunded, " units refunded and ",
+                   exchanged, " exchanged of ", line.quantity()));
+  }
+  return broken.Take();
 }
 
 bool IsOver(v1::Exchange::Status status) {
@@ -205,26 +233,17 @@ std::vector<Violation> CheckInvariants(const v1::Exchange& state, v1::Exchange::
                     UnitsStateOf(before) == v1::ExchangedUnits::STATE_EXCHANGED;
   if (!held && HoldsUnits(state)) {
     for (Violation& violation :
-         CheckUnitsUsedOnce(state.name(), order, refunds_of_order, exchanges_of_order)) {
+         UsedOnce(state.name(), LinesOf(state), order, refunds_of_order, exchanges_of_order)) {
       found.push_back(std::move(violation));
     }
   }
   return found;
 }
 
-std::vector<Violation> CheckUnitsUsedOnce(std::string_view subject, const v1::Order& order,
+std::vector<Violation> CheckUnitsUsedOnce(const v1::Refund& state, const v1::Order& order,
                                           std::span<const v1::Refund> refunds_of_order,
                                           std::span<const v1::Exchange> exchanges_of_order) {
-  Broken broken(subject);
-  for (const v1::OrderLine& line : order.lines()) {
-    const int64_t refunded = UnitsRefundedOrReserved(refunds_of_order, line.line_id());
-    const int64_t exchanged = UnitsInExchanges(exchanges_of_order, line.line_id());
-    if (refunded + exchanged <= line.quantity()) continue;
-    broken.Add("unit_used_once",
-               Cat("line ", line.line_id(), " would have ", refunded, " units refunded and ",
-                   exchanged, " exchanged of ", line.quantity()));
-  }
-  return broken.Take();
+  return UsedOnce(state.name(), LinesOf(state), order, refunds_of_order, exchanges_of_order);
 }
 
 namespace {

@@ -55,7 +55,7 @@ std::vector<Violation> CheckInvariants(const v1::Exchange& state, v1::Exchange::
 
 // The lines that have more units refunded and exchanged than they have, as violations of
 // `unit_used_once` by the subject.
-std::vector<Violation> CheckUnitsUsedOnce(std::string_view subject, const v1::Order& order,
+std::vector<Violation> CheckUnitsUsedOnce(const v1::Refund& state, const v1::Order& order,
                                           std::span<const v1::Refund> refunds_of_order,
                                           std::span<const v1::Exchange> exchanges_of_order);
 

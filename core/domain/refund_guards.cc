@@ -68,6 +68,11 @@ absl::Status CheckApprover(const v1::Refund& state, const v1::Actor& approver) {
                   "an approval takes a second person, so say who you are: send the metadata "
                   "aftersales-actor as role and name, such as manager:mia");
   }
+  if (state.requested_by().id().empty() && approver.role() == state.requested_by().role()) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
+                  "who asked for it did not say their name, so it may have been anybody in your "
+                  "role; ask somebody in another, such as a manager");
+  }
   if (SamePerson(approver, state.requested_by())) {
     return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
                   "who asked for a refund cannot approve it; ask somebody else");

@@ -1025,6 +1025,7 @@ class Fold {
           v1::Finding::KIND_PLATFORM_OWES, when,
           "The marketplace took responsibility for the damage; check that it reimbursed the unit.");
     }
+    CheckPaidInAdvance(*item, when);
     // The units before them were paid already; what a person closed stays closed.
     if (!nothing_owed || AllRefunded(state_) || !HasReceived() || state_.platform_managed()) return;
     if (state_.status() == v1::Return::STATUS_RESOLVED) {
@@ -1032,6 +1033,23 @@ class Fold {
     } else if (IsApproved(state_) && MayReceive(state_.status())) {
       StartRefundClock(when);
     }
+  }
+
+  // Money or goods may have gone out before anybody saw what came.
+  void CheckPaidInAdvance(const v1::ReturnItem& item, absl::Time when) {
+    const int64_t surplus =
+        std::max<int64_t>(0, int64_t{item.quantity_received()} - item.quantity_approved());
+    const int64_t wrong = std::max<int64_t>(0, item.quantity_wrong() - surplus);
+    const int64_t given = int64_t{item.quantity_refunded()} + item.quantity_exchanged() -
+                          UnitsKept(state_, item.line_id());
+    if (item.quantity_approved() == 0 || state_.platform_managed() ||
+        given <= UnitsPayable(state_, item) - wrong) {
+      return;
+    }
+    Find(v1::Finding::KIND_OVER_REFUNDED, when,
+         Cat("Units of ", item.sku(),
+             " that were refunded or exchanged already turned out to be something else, or went "
+             "back to the buyer; claim back what was given for them."));
   }
 
   // ---- money ------------------------------------------------------------------------------
@@ -1085,9 +1103,16 @@ class Fold {
            }) == 0;
   }
 
+  bool AnyPaid() const {
+    return Total(state_, [](const v1::ReturnItem& item) {
+             return int64_t{item.quantity_refunded()} + item.quantity_exchanged();
+           }) > 0;
+  }
+
   void MeetRefund() {
     const bool all_came = !ApprovedUnitsOutstanding(state_);
-    if (PaidAhead() || (AllRefunded(state_) && !MayBeOwed(state_) && (all_came || HasReceived()))) {
+    if (PaidAhead() ||
+        (AnyPaid() && AllRefunded(state_) && !MayBeOwed(state_) && (all_came || HasReceived()))) {
       MeetDeadline(&state_, v1::Deadline::KIND_REFUND, at_);
     }
   }

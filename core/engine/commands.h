@@ -135,8 +135,8 @@ std::optional<std::string> OtherWithExternalId(Command& c, const v1::Refund& sta
 absl::Status CheckStillDue(Command& c, const v1::Refund& state);
 // What a report of the marketplace says of the money of a return: refunds that wait for their
 // payment, and that it shows as paid, are; those of which it shows that they are not due any more
-// fail, so that nobody pays them.
-absl::Status FollowPlatformRefund(Command& c, const v1::Return& state);
+// fail, so that nobody pays them. `shown_before`, in minor units, is what was shown until then.
+absl::Status FollowPlatformRefund(Command& c, const v1::Return& state, int64_t shown_before);
 // A refund that was paid elsewhere and is reported to us. Answers false if it is known already.
 absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_name,
                                          const v1::Event& fact);

@@ -52,7 +52,7 @@ Result FromStatus(const absl::Status& status) {
 }
 
 // How long what a refund was decided on by is taken for true still.
-constexpr absl::Duration kFresh = absl::Seconds(2);
+constexpr absl::Duration kFresh = absl::Milliseconds(500);
 
 EffectResult UnknownBecause(const absl::Status& status) {
   EffectResult result;
@@ -106,6 +106,23 @@ bool StillWanted(Command& c, const store::Effect& effect) {
                      [&](const v1::ReturnLabel& label) {
                        return label.label_id() == effect.effect_id && IsLive(label.state());
                      });
+}
+
+// Takes a refund out of the outbox that is not due any more: not to be paid, or, where it may have
+// been, a person's to find out.
+absl::Status DropUndue(Command& c, const store::Effect& effect, store::RefundRecord record,
+                       const absl::Status& due) {
+  c.store.RemoveEffect(effect.seq);
+  v1::Event fact = c.NewEvent(effect.subject, record.state().channel());
+  const std::string why(due.message());
+  if (effect.unknown) {
+    fact.mutable_refund_outcome_unknown()->set_reason(
+        Cat("it may have been paid, is not handed over again, and nobody can be asked: ", why));
+    *fact.mutable_refund_outcome_unknown()->mutable_due_at() = calendar::ToProto(c.now);
+  } else {
+    fact.mutable_refund_failed()->set_reason(Cat("not handed over: ", why));
+  }
+  return RecordRefundFact(c, std::move(record), std::move(fact)).status();
 }
 
 v1::ManualAction CheckByHand(const v1::Return& state, std::string_view why) {
@@ -300,17 +317,20 @@ std::vector<store::Effect> Delivery::Claim(std::vector<store::Effect> effects) {
             continue;
           }
           // What was asked for just now was looked into just then.
-          const bool waited =
-              effect->attempt > 0 || c.now - absl::FromUnixMicros(effect->due_at) > kFresh;
-          if (effect->state == store::Effect::State::kPending && !effect->unknown && waited) {
+          const bool fresh = refund == v1::Refund::STATUS_APPROVED && effect->attempt == 0 &&
+                             c.now - calendar::FromProto(record->state().update_time()) < kFresh;
+          if (effect->state == store::Effect::State::kPending && !fresh) {
             if (const absl::Status due = CheckStillDue(c, record->state()); !due.ok()) {
-              c.store.RemoveEffect(effect->seq);
-              v1::Event fact = c.NewEvent(effect->subject, record->state().channel());
-              fact.mutable_refund_failed()->set_reason(
-                  Cat("not handed over: ", std::string(due.message())));
-              auto stored = RecordRefundFact(c, *std::move(record), std::move(fact));
-              if (!stored.ok()) return stored.status();
-              continue;
+              const bool can_query =
+                  plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
+              if (!effect->unknown || !can_query) {
+                auto dropped = DropUndue(c, *effect, *std::move(record), due);
+                if (!dropped.ok()) return dropped;
+                continue;
+              }
+              // It may have been done before: that comes first.
+              effect->state = store::Effect::State::kQuery;
+              to_do.state = effect->state;
             }
           }
           if (effect->state == store::Effect::State::kPending) {
@@ -324,6 +344,7 @@ std::vector<store::Effect> Delivery::Claim(std::vector<store::Effect> effects) {
         effect->state = store::Effect::State::kInFlight;
         effect->attempt += 1;
         to_do.attempt = effect->attempt;
+        to_do.due_at = absl::ToUnixMicros(c.now);  // since when it waits for a worker
         c.store.PutEffect(&*effect);
         mine.push_back(std::move(to_do));
       }
@@ -373,7 +394,37 @@ void Delivery::Release(int64_t seq) {
   Wake();
 }
 
+bool Delivery::IsStillToPay(const store::Effect& effect) {
+  if (effect.method != "IssueRefund" || effect.state != store::Effect::State::kPending ||
+      engine_.Now() - absl::FromUnixMicros(effect.due_at) < kFresh) {
+    return true;
+  }
+  bool still = true;
+  const absl::Status status =
+      engine_.RunInternalAndWait(effect.seller, {}, "outbox", [&](Command& c) -> absl::Status {
+        still = true;
+        const auto stored = c.store.FindEffect(effect.seq);
+        auto record = c.store.FindRefund(effect.seller, names::Split(effect.subject).id);
+        if (!stored || !record) return absl::OkStatus();
+        if (record->state().status() != v1::Refund::STATUS_SUBMITTED) {
+          still = false;
+          c.store.RemoveEffect(effect.seq);  // settled in the meantime
+          return absl::OkStatus();
+        }
+        if (effect.unknown) return absl::OkStatus();
+        const absl::Status due = CheckStillDue(c, record->state());
+        if (due.ok()) return due;
+        still = false;
+        return DropUndue(c, *stored, *std::move(record), due);
+      });
+  return still || !status.ok();
+}
+
 void Delivery::Deliver(const store::Effect& effect) {
+  if (!IsStillToPay(effect)) {
+    Release(effect.seq);
+    return;
+  }
   plugins::PluginHandle* plugin = engine_.plugins().Find(effect.plugin);
   const std::string_view subject_id = names::Split(effect.subject).id;
   std::optional<store::ReturnRecord> return_record;

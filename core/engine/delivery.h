@@ -67,6 +67,9 @@ class Delivery {
   void Recover();
   // Marks a batch as in flight; answers those that are still to be done.
   std::vector<store::Effect> Claim(std::vector<store::Effect> effects);
+  // Whether a refund that has waited for a worker is still to be handed over; if not, it is dealt
+  // with.
+  bool IsStillToPay(const store::Effect& effect);
   void Deliver(const store::Effect& effect);
   void Release(int64_t seq);
   // The next effect for whose plugin a worker is free. `mutex_` is held.

@@ -157,6 +157,34 @@ v1::Money MayGiveBack(const v1::Exchange& exchange, const v1::Order& order,
   return money::Make(left.minor_units() + std::max<int64_t>(0, theirs), left.currency_code());
 }
 
+// As a refund of the same amount would be asked for: within what one person may give of an order,
+// and not alone while the goods are not back.
+absl::Status CheckMayGiveBack(const Command& c, const Opened& opened,
+                              std::span<const v1::Refund> refunds, const v1::Money& amount) {
+  const v1::Exchange& state = opened.state();
+  v1::Money together = amount;
+  for (const v1::ExchangePayment& payment : state.payments()) {
+    const bool by_hand =
+        payment.refund().empty() && payment.direction() == v1::ExchangePayment::DIRECTION_TO_BUYER;
+    if (!by_hand) continue;
+    const auto sum = money::Add(together, payment.amount());
+    if (sum.ok()) together = *sum;
+  }
+  together = DecidedTogether(c.actor, together, refunds);
+  if (!WithinLimit(opened.channel->policies.At(c.now), c.actor.role(), together)) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
+                  Cat(FormatMoney(together),
+                      " of one order is more than your role may give back; ask somebody with a "
+                      "higher limit, such as a manager"));
+  }
+  const bool bound = c.actor.role() == v1::ROLE_OPERATOR || c.actor.role() == v1::ROLE_RULE;
+  const bool left_over = state.price_difference().minor_units() < 0;
+  if (!bound || !left_over || GoodsAreBack(state)) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
+                "the goods are not back, so what the replacement left over takes a second person; "
+                "have a manager record it");
+}
+
 // Records a fact as the last step of a command.
 absl::StatusOr<v1::Exchange> Finish(Command& c, Opened& opened, v1::Event fact) {
   const std::string name = opened.state().name();
@@ -361,6 +389,14 @@ absl::StatusOr<v1::Exchange> ReserveExchange(Command& c,
                                           c.now, levels, request.location());
   if (!reservation.ok()) return reservation.status();
   if (!*reservation) {
+    const bool decides = c.actor.role() == v1::ROLE_OPERATOR ||
+                         c.actor.role() == v1::ROLE_MANAGER || c.actor.role() == v1::ROLE_RULE;
+    if (request.alternatives_size() > 0 && !decides) {
+      return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                    "what else is offered, and at which price, is for an operator, a manager or a "
+                    "rule to say; reserve without alternatives")
+          .Field("alternatives", "leave them out");
+    }
     return RunOut(c, *opened, wanted, MostAvailable(levels, request.location()), request);
   }
   v1::Event fact = NewFact(c, *opened);
@@ -383,14 +419,9 @@ absl::StatusOr<v1::Exchange> RecordExchangePayment(
     absl::Status s = CheckPaidAmount(payment->amount(), most, c.actor.role(), "payment.amount");
     if (!s.ok()) return s;
   }
-  // As a refund of the same amount would.
-  if (payment->direction() == v1::ExchangePayment::DIRECTION_TO_BUYER &&
-      !WithinLimit(opened->channel->policies.At(c.now), c.actor.role(), payment->amount())) {
-    return Refuse(
-        absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
-        Cat(FormatMoney(payment->amount()),
-            " is more than your role may give back; ask somebody with a higher limit, such "
-            "as a manager"));
+  if (payment->direction() == v1::ExchangePayment::DIRECTION_TO_BUYER) {
+    absl::Status s = CheckMayGiveBack(c, *opened, refunds, payment->amount());
+    if (!s.ok()) return s;
   }
   v1::Event fact = NewFact(c, *opened);
   *fact.mutable_exchange_payment_recorded()->mutable_payment() = *std::move(payment);

@@ -155,13 +155,15 @@ absl::StatusOr<v1::FactResult> RecordOne(Command& c, const v1::Event& given) {
   body.clear_status_after();
   body.clear_resume_token();
   fact.MergeFrom(body);
+  const int64_t shown_before = editor->state().platform_refunded().minor_units();
   if (editor->Add(std::move(fact)) == ReturnEditor::Outcome::kDuplicate) {
     result.set_outcome(v1::FactResult::OUTCOME_DUPLICATE);
     return result;
   }
   editor->Save();
-  if (given.return_reported().snapshot().has_platform_refunded()) {
-    if (absl::Status s = FollowPlatformRefund(c, v1::Return(editor->state())); !s.ok()) return s;
+  if (absl::Status s = FollowPlatformRefund(c, v1::Return(editor->state()), shown_before);
+      !s.ok()) {
+    return s;
   }
   result.set_outcome(v1::FactResult::OUTCOME_RECORDED);
   result.set_event(editor->last_event());

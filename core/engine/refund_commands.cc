@@ -10,6 +10,7 @@
 #include "core/domain/refund_guards.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/resource_names.h"
+#include "core/domain/return_items.h"
 #include "core/domain/roles.h"
 #include "core/engine/commands.h"
 #include "core/engine/explain.h"
@@ -139,7 +140,7 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
       const std::vector<v1::Exchange> exchanges =
           c.store.ExchangesOfOrder(c.seller, names::Split(state->order()).id);
       if (!exchanges.empty()) {
-        for (Violation& violation : CheckUnitsUsedOnce(state->name(), *order, refunds, exchanges)) {
+        for (Violation& violation : CheckUnitsUsedOnce(*state, *order, refunds, exchanges)) {
           c.violations.push_back(std::move(violation));
         }
       }
@@ -223,7 +224,8 @@ bool GainsByOwnExchange(const Basis& basis, const v1::RefundSpec& spec, const v1
     return std::any_of(
                quote.items().begin(), quote.items().end(),
                [&](const v1::RefundItem& item) { return item.exchange() == exchange.name(); }) &&
-           (asker.id().empty() || SamePerson(asker, exchange.requested_by()));
+           (asker.id().empty() || exchange.requested_by().id().empty() ||
+            SamePerson(asker, exchange.requested_by()));
   };
   if (std::none_of(basis.exchanges.begin(), basis.exchanges.end(), own)) return false;
   Basis without = basis;
@@ -354,24 +356,106 @@ bool AwaitsPayment(const v1::Refund& refund) {
          refund.status() != v1::Refund::STATUS_PENDING_APPROVAL;
 }
 
+bool HasLine(const v1::Refund& refund, v1::BreakdownLine::Kind kind) {
+  return std::any_of(refund.breakdown().begin(), refund.breakdown().end(),
+                     [kind](const v1::BreakdownLine& line) { return line.kind() == kind; });
+}
+
+// What was asked for, as far as a refund tells it: what its return has learned since, it is asked
+// for by.
+v1::RefundSpec SpecOf(const v1::Refund& refund, const v1::Return* of) {
+  v1::RefundSpec spec;
+  spec.set_return_name(refund.return_name());
+  spec.set_order(refund.order());
+  const absl::Time asked = calendar::FromProto(refund.create_time());
+  const std::string& currency = refund.total().currency_code();
+  int64_t goodwill = 0, deduction = 0, label = 0;
+  for (const v1::BreakdownLine& line : refund.breakdown()) {
+    const int64_t amount = line.amount().minor_units();
+    if (line.kind() == v1::BreakdownLine::KIND_GOODWILL) goodwill += amount;
+    if (line.kind() == v1::BreakdownLine::KIND_DEDUCTION) deduction -= amount;
+    if (line.kind() == v1::BreakdownLine::KIND_LABEL_FEE) label -= amount;
+  }
+  if (goodwill > 0) *spec.mutable_goodwill() = money::Make(goodwill, currency);
+  if (deduction > 0) *spec.mutable_deduction() = money::Make(deduction, currency);
+  if (of == nullptr) {
+    *spec.mutable_items() = refund.items();
+    if (label > 0) *spec.mutable_label_fee() = money::Make(label, currency);
+    return spec;
+  }
+  const bool new_label =
+      std::any_of(of->labels().begin(), of->labels().end(), [&](const v1::ReturnLabel& one) {
+        return one.has_issued_at() && calendar::FromProto(one.issued_at()) > asked;
+      });
+  if (!new_label) *spec.mutable_label_fee() = money::Make(label, currency);
+  for (const v1::RefundItem& item : refund.items()) {
+    const bool inspected_since = std::any_of(
+        of->inspections().begin(), of->inspections().end(), [&](const v1::Inspection& one) {
+          return one.line_id() == item.line_id() && calendar::FromProto(one.inspected_at()) > asked;
+        });
+    const auto known =
+        std::find_if(spec.mutable_items()->begin(), spec.mutable_items()->end(),
+                     [&](const v1::RefundItem& one) { return one.line_id() == item.line_id(); });
+    if (known == spec.mutable_items()->end()) {
+      *spec.add_items() = item;
+      if (inspected_since) {
+        spec.mutable_items()->rbegin()->clear_condition();
+        spec.mutable_items()->rbegin()->clear_reason();
+      }
+      continue;
+    }
+    // A line is named once; its units are as they were found.
+    known->set_quantity(known->quantity() + item.quantity());
+    if (known->condition() != item.condition()) known->clear_condition();
+  }
+  return spec;
+}
+
+// Whether a refund pays what its units are due now.
+absl::Status CheckTotalStillDue(const Basis& basis, const v1::Refund& refund) {
+  const v1::Return* of = basis.return_state ? &*basis.return_state : nullptr;
+  v1::RefundSpec spec = SpecOf(refund, of);
+  auto quote = QuoteFor(basis, spec);
+  if (!quote.ok()) return quote.status();
+  if (absl::Status s = CheckPaidByPlatform(basis, *quote);
+      !s.ok() && refund.override_reason().empty()) {
+    return s;
+  }
+  const bool fee_twice =
+      HasLine(refund, v1::BreakdownLine::KIND_LABEL_FEE) &&
+      std::any_of(basis.refunds.begin(), basis.refunds.end(), [&](const v1::Refund& other) {
+        return !refund.return_name().empty() && other.return_name() == refund.return_name() &&
+               HoldsMoney(other.status()) && HasLine(other, v1::BreakdownLine::KIND_LABEL_FEE);
+      });
+  const auto same = [&] { return quote->total().minor_units() == refund.total().minor_units(); };
+  if (!fee_twice && same()) return absl::OkStatus();
+  if (!fee_twice && of == nullptr) {
+    spec.set_late(true);
+    quote = QuoteFor(basis, spec);
+    if (quote.ok() && same()) return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, "QUOTE_CHANGED",
+                Cat("the refund of ", FormatMoney(refund.total()),
+                    " is not what is due any more; cancel it, and ask for what is"));
+}
+
 // What a refund that is there already is computed from now, without itself; or why it is not due
 // any more.
 absl::StatusOr<Basis> StillDue(Command& c, const v1::Refund& state) {
   v1::RefundSpec spec;
   spec.set_return_name(state.return_name());
   spec.set_order(state.order());
-  *spec.mutable_items() = state.items();
   auto basis = BasisOf(c.store, c.services.channels, c.seller, spec, c.now);
   if (!basis.ok()) return basis;
   std::erase_if(basis->refunds,
                 [&](const v1::Refund& refund) { return refund.name() == state.name(); });
   if (state.items_size() > 0) {
-    auto quote = QuoteFor(*basis, spec);
-    if (!quote.ok()) return quote.status();
-    if (absl::Status s = CheckPaidByPlatform(*basis, *quote);
-        !s.ok() && state.override_reason().empty()) {
-      return s;
+    if (!basis->return_state) {
+      if (const ChannelInfo* channel = c.services.channels.Find(c.store, state.channel())) {
+        basis->policy = PolicyInForce(channel->policies, calendar::FromProto(state.create_time()));
+      }
     }
+    if (absl::Status s = CheckTotalStillDue(*basis, state); !s.ok()) return s;
   }
   if (absl::Status s =
           CheckRefundable(basis->order, state.total(), basis->refunds, basis->exchanges);
@@ -380,11 +464,15 @@ absl::StatusOr<Basis> StillDue(Command& c, const v1::Refund& state) {
   }
   if (state.kind() != v1::Refund::KIND_EXCHANGE_DIFFERENCE) return basis;
   const auto exchange = c.store.FindExchange(c.seller, names::Split(state.exchange()).id);
-  if (exchange && -exchange->state().balance().minor_units() >= state.total().minor_units()) {
-    return basis;
+  if (!exchange || -exchange->state().balance().minor_units() < state.total().minor_units()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
+                  Cat(state.exchange(), " owes the buyer no such amount any more"));
   }
-  return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
-                Cat(state.exchange(), " owes the buyer no such amount any more"));
+  for (const v1::Return& of : basis->returns) {
+    if (of.name() != exchange->state().return_name()) continue;
+    if (absl::Status s = CheckNotPaidByPlatform(of, basis->refunds); !s.ok()) return s;
+  }
+  return basis;
 }
 
 }  // namespace
@@ -666,6 +754,11 @@ absl::Status SettleByReport(Command& c, const v1::Refund& refund, const v1::Mone
   return RecordRefundFact(c, *std::move(record), std::move(fact)).status();
 }
 
+// Whether what the marketplace shows with a return may be this refund of its order.
+bool MayPayFor(const v1::Return& state, const v1::Refund& refund) {
+  return refund.return_name().empty() || refund.return_name() == state.name();
+}
+
 // Takes what is shown for the payment of a refund of the return that is known to be paid, and has
 // no id yet; else for that of one that waits; else for that of all that wait. Answers false where
 // it is none of these.
@@ -673,7 +766,7 @@ absl::StatusOr<bool> MatchShown(Command& c, const v1::Return& state, const Shown
   std::vector<v1::Refund> refunds =
       c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id);
   std::erase_if(refunds, [&](const v1::Refund& refund) {
-    return refund.return_name() != state.name() || !refund.external_refund_id().empty() ||
+    return !MayPayFor(state, refund) || !refund.external_refund_id().empty() ||
            refund.total().currency_code() != shown.amount.currency_code();
   });
   int64_t waiting = 0;
@@ -709,7 +802,7 @@ absl::StatusOr<bool> MatchShown(Command& c, const v1::Return& state, const Shown
 absl::Status WithdrawUndue(Command& c, const v1::Return& state) {
   for (const v1::Refund& refund :
        c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
-    if (refund.return_name() != state.name() || !refund.has_manual_action() ||
+    if (!MayPayFor(state, refund) || !refund.has_manual_action() ||
         refund.status() != v1::Refund::STATUS_APPROVED) {
       continue;
     }
@@ -728,20 +821,25 @@ absl::Status WithdrawUndue(Command& c, const v1::Return& state) {
 
 }  // namespace
 
-absl::Status FollowPlatformRefund(Command& c, const v1::Return& state) {
-  if (!state.has_platform_refunded() || state.order().empty()) return absl::OkStatus();
-  int64_t known = 0;
+absl::Status FollowPlatformRefund(Command& c, const v1::Return& state, int64_t shown_before) {
+  const v1::Money& reported = state.platform_refunded();
+  if (reported.minor_units() <= shown_before || state.order().empty()) return absl::OkStatus();
+  int64_t of_return = 0;
+  int64_t of_order = 0;  // what names no return may be what is shown
   for (const v1::Refund& refund :
        c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
-    const bool counts = refund.return_name() == state.name() && IsPaid(refund.status()) &&
-                        refund.total().currency_code() == state.platform_refunded().currency_code();
-    if (counts) known += HeldUnits(refund);
+    if (!MayPayFor(state, refund) || !IsPaid(refund.status()) ||
+        refund.total().currency_code() != reported.currency_code()) {
+      continue;
+    }
+    (refund.return_name().empty() ? of_order : of_return) += HeldUnits(refund);
   }
+  if (reported.minor_units() <= of_return + of_order) return absl::OkStatus();
   Shown shown;
-  shown.amount = money::Make(state.platform_refunded().minor_units() - known,
-                             state.platform_refunded().currency_code());
-  if (shown.amount.minor_units() <= 0) return absl::OkStatus();
+  shown.amount = money::Make(reported.minor_units() - std::max(shown_before, of_return),
+                             reported.currency_code());
   shown.at = calendar::ToProto(c.now);
+  if (shown.amount.minor_units() <= 0) return WithdrawUndue(c, state);
   if (auto matched = MatchShown(c, state, shown); !matched.ok() || *matched) {
     return matched.status();
   }
@@ -805,6 +903,11 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
   refund.set_status(v1::Refund::STATUS_APPROVED);
   *refund.mutable_total() = body.amount();
   *refund.mutable_items() = body.items();
+  // A report may call its lines otherwise than the order.
+  for (v1::RefundItem& item : *refund.mutable_items()) {
+    const v1::ReturnItem* known = FindItem(state, item.line_id());
+    if (known != nullptr) item.set_line_id(known->line_id());
+  }
   *refund.mutable_requested_by() = c.actor;
   store::RefundRecord record;
   *record.mutable_state() = refund;

@@ -459,9 +459,13 @@ absl::StatusOr<Change> StoreReportedReturn(Command& c, const ChannelInfo& channe
   fact.set_external_id(Cat("row:", absl::Hex(Fingerprint(body->SerializeAsString()))));
   // A first sight happened at the request; a later one is known to hold only since it was seen.
   if (created) *fact.mutable_occurred_at() = reported.requested_at();
+  const int64_t shown_before = editor->state().platform_refunded().minor_units();
   if (editor->Add(std::move(fact)) == ReturnEditor::Outcome::kDuplicate) return Change::kUnchanged;
   editor->Save();
-  if (absl::Status s = FollowPlatformRefund(c, v1::Return(editor->state())); !s.ok()) return s;
+  if (absl::Status s = FollowPlatformRefund(c, v1::Return(editor->state()), shown_before);
+      !s.ok()) {
+    return s;
+  }
   return created ? Change::kCreated : Change::kUpdated;
 }
 
