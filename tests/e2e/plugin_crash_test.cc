@@ -16,12 +16,6 @@ class PluginCrashTest : public HostTest {
   PluginCrashTest() {
     adjust_options_ = [](host::HostOptions& options) { options.isolate = {"all"}; };
   }
-  void SetUp() override {
-#ifdef AFTERSALES_SANITIZED
-    GTEST_SKIP() << "children are not run under a sanitizer yet";
-#endif
-    HostTest::SetUp();
-  }
   v1::Plugin Plugin(std::string_view id) {
     v1::GetPluginRequest get;
     get.set_name("plugins/" + std::string(id));
