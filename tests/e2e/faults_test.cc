@@ -134,6 +134,11 @@ class IsolatedFaultsTest : public FaultsTest, public testing::WithParamInterface
 
 TEST_P(IsolatedFaultsTest, HurtNobodyElse) {
   const Fault& fault = GetParam();
+#ifdef AFTERSALES_SANITIZED
+  if (std::string_view(fault.name) == "leaks") {
+    GTEST_SKIP() << "a child has no limit of its memory under a sanitizer";
+  }
+#endif
   StartWith(fault.name);
   Bind("us", "ATVPDKIKX0DER", "seed");
   const v1::Return other = Create(Put(OrderOf("us", "113-8300001-8300001", {{"HAT", 1, 2000, 0}})),
@@ -165,9 +170,11 @@ TEST_P(IsolatedFaultsTest, HurtNobodyElse) {
   const double before = P99(quiet), during = P99(disturbed);
   RecordProperty("p99_quiet_us", static_cast<int>(before * 1000));
   RecordProperty("p99_disturbed_us", static_cast<int>(during * 1000));
+#ifndef AFTERSALES_SANITIZED  // which takes most of the time
   EXPECT_GT(disturbed.size(), 100u);
   EXPECT_LE(during, std::max(2 * before, kFloorMilliseconds))
       << "p99 of others was " << before << " ms without it";
+#endif
   EXPECT_TRUE(Eventually([&] { return Bad().call_count() > 0; }));
   EXPECT_TRUE(!fault.fails || Eventually([&] { return Bad().error_count() > 0; }));
   // A refund on another channel is paid, whatever the carrier does.

@@ -56,9 +56,6 @@ TEST_F(PluginChangesTest, WorkForADisabledOneWaits) {
 }
 
 TEST_F(PluginChangesTest, MovedAndRestartedWhileRefundsAreUnderWay) {
-#ifdef AFTERSALES_SANITIZED
-  GTEST_SKIP() << "children are not run under a sanitizer yet";
-#endif
   std::vector<v1::Refund> refunds;
   for (int i = 0; i < 30; ++i) {
     const v1::Order order = Put(
