@@ -22,11 +22,16 @@ extern "C" {
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "core/plugins/utf8.h"
 
 namespace aftersales::plugins {
 namespace {
 
 constexpr size_t kLineBytesMax = 8 << 10;
+// More than a pipe holds.
+constexpr int kReadsMax = 17;
+// Enough for any trace; what one says beyond it would fill the disk.
+constexpr int kLinesPerSecond = 1000;
 
 absl::Status SystemError(std::string_view what) {
   return absl::UnavailableError(absl::StrCat(std::string(what), ": ", std::strerror(errno)));
@@ -229,7 +234,8 @@ void ChildProcess::Read() {
 
 void ChildProcess::Read(Stream& stream) {
   char bytes[4096];
-  while (stream.fd >= 0) {
+  // One that writes without end must not keep us from looking at anything else.
+  for (int i = 0; i < kReadsMax && stream.fd >= 0; ++i) {
     const ssize_t size = read(stream.fd, bytes, sizeof(bytes));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) break;
@@ -248,11 +254,27 @@ void ChildProcess::Read(Stream& stream) {
         handshake_ = line;
         wants_handshake_ = false;
       } else {
-        last_line_ = line;
-        line_(line);
+        last_line_ = Utf8(line);
+        TakeLine();
       }
     }
   }
+}
+
+void ChildProcess::TakeLine() {
+  const absl::Time now = absl::Now();
+  if (now - second_began_ >= absl::Seconds(1)) {
+    if (lines_left_out_ > 0) {
+      line_(absl::StrCat("<4>", lines_left_out_, " more lines within a second were left out"));
+    }
+    second_began_ = now;
+    lines_ = lines_left_out_ = 0;
+  }
+  if (++lines_ > kLinesPerSecond) {
+    ++lines_left_out_;
+    return;
+  }
+  line_(last_line_);
 }
 
 void ChildProcess::Reap() {

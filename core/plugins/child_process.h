@@ -77,6 +77,8 @@ class ChildProcess {
   bool Step(int wake_fd, absl::Duration wait, bool* woken);
   void Read();
   void Read(Stream& stream);
+  // Gives on the line that was read last, unless there are too many.
+  void TakeLine();
   void Reap();
 
   const pid_t pid_;
@@ -89,6 +91,9 @@ class ChildProcess {
   std::string handshake_;
   bool wants_handshake_ = true;
   std::string last_line_;
+  absl::Time second_began_;  // of the lines that are counted
+  int lines_ = 0;
+  int64_t lines_left_out_ = 0;
   std::string end_;
 };
 

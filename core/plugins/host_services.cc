@@ -2,15 +2,37 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
 namespace aftersales::plugins {
 namespace {
 
 constexpr size_t kSecretsMax = 256;
+// Shorter lines of a secret say little, and would turn up in any text.
+constexpr size_t kLineMin = 8;
+// A text may be cut off within a secret that is longer.
+constexpr size_t kPieceBytes = 64;
+
+// What of a secret a text may hold: all of it, or, as lines and cuts are made of a text before it
+// is seen here, lines and pieces.
+std::vector<std::string> PartsOf(const std::string& secret) {
+  std::vector<std::string> parts = {secret};
+  for (const absl::string_view line : absl::StrSplit(secret, absl::ByAnyChar("\r\n"))) {
+    if (line.size() < kLineMin) continue;
+    if (line.size() < secret.size()) parts.emplace_back(line);
+    if (line.size() <= 2 * kPieceBytes) continue;
+    for (size_t at = 0; at + kLineMin <= line.size(); at += kPieceBytes) {
+      parts.emplace_back(line.substr(at, kPieceBytes));
+    }
+  }
+  return parts;
+}
 
 }  // namespace
 
@@ -47,7 +69,10 @@ void Redactor::Add(const std::string& secret) const {
   absl::MutexLock lock(&secrets_->mu);
   if (secrets_->by_age.size() >= kSecretsMax) secrets_->by_age.pop_front();
   secrets_->by_age.push_back(secret);
-  secrets_->by_length.assign(secrets_->by_age.begin(), secrets_->by_age.end());
+  secrets_->by_length.clear();
+  for (const std::string& known : secrets_->by_age) {
+    for (std::string& part : PartsOf(known)) secrets_->by_length.push_back(std::move(part));
+  }
   std::sort(secrets_->by_length.begin(), secrets_->by_length.end(),
             [](const auto& a, const auto& b) { return a.size() > b.size(); });
 }

@@ -29,7 +29,8 @@ class Redactor {
   Redactor() = default;
   explicit Redactor(const std::vector<std::string>& secrets);
 
-  // `text` with each secret replaced by `[secret]`.
+  // `text` with each secret, each line of one, and each longer piece of a long one replaced by
+  // `[secret]`.
   std::string Apply(std::string_view text) const;
   // Learns of another secret, for all copies. The last 256 are known; of one made by default none.
   void Add(const std::string& secret) const;

@@ -15,6 +15,16 @@ TEST(RedactorTest, ALongerSecretGoesFirst) {
   EXPECT_EQ(Redactor().Apply("abc"), "abc");
 }
 
+TEST(RedactorTest, LinesAndCutPiecesOfASecretAreSecretToo) {
+  const Redactor redactor({"-----BEGIN KEY-----\nMIIEvQIBADAN\nab\n-----END KEY-----\n"});
+  EXPECT_EQ(redactor.Apply("key -----BEGIN KEY----- MIIEvQIBADAN ab"), "key [secret] [secret] ab");
+  std::string random;
+  for (int i = 0; i < 20'000; ++i) random += static_cast<char>('a' + i * i % 23);
+  const std::string seen = Redactor({random}).Apply("token " + random.substr(0, 8100));
+  EXPECT_LT(seen.size(), size_t{3000});
+  EXPECT_EQ(seen.find(random.substr(1000, 64)), std::string::npos);
+}
+
 TEST(RedactorTest, CopiesLearnTogether) {
   const Redactor redactor({"old"});
   const Redactor copy = redactor;  // NOLINT(performance-unnecessary-copy-initialization)

@@ -218,12 +218,20 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
   child_options.memory_bytes_max = options_.memory_bytes_max;
   std::string configuration;
   bool configured;
+  bool first;
   {
     absl::MutexLock lock(&mu_);
     child_options.socket =
         absl::StrCat(options_.socket_directory, "/", options_.socket_name, ".", starts_);
     configuration = configuration_;
     configured = configured_;
+    first = starts_ == 0;
+  }
+  if (!first && options_.check != nullptr) {
+    if (const absl::Status same = options_.check(); !same.ok()) {
+      *problem = std::string(same.message());
+      return nullptr;
+    }
   }
   ServicesServer::Admission admission =
       options_.services == nullptr ? ServicesServer::Admission() : options_.services->Admit(slot_);

@@ -42,6 +42,8 @@ class IsolatedTransport : public Transport {
     absl::Duration quarantine = absl::Minutes(5);
     int64_t memory_bytes_max = int64_t{1} << 30;
     ServicesServer* services = nullptr;  // where the child finds those of the host; may be null
+    // Asked before each start but the first: whether the program is what it was. May be null.
+    std::function<absl::Status()> check = nullptr;
   };
 
   // Starts it and waits until it takes calls. UNAVAILABLE says why it does not.

@@ -223,6 +223,42 @@ TEST_F(IsolatedTest, ProgramsThatAreNoPluginsAreToldApart) {
   EXPECT_THAT(refusal({"/bin/echo", "1|2|unix|x|grpc"}), HasSubstr("another major"));
 }
 
+TEST_F(IsolatedTest, OneThatTalksWithoutEndStopsNobody) {
+  options_.command = {"/bin/sh", "-c", "exec yes >&2"};
+  options_.start_timeout = absl::Seconds(1);
+  const absl::Time began = absl::Now();
+  EXPECT_THAT(std::string(Start().message()), HasSubstr("handshake"));
+  EXPECT_LT(absl::Now() - began, absl::Seconds(8));
+}
+
+TEST_F(IsolatedTest, WhatItSaysIsMadeText) {
+  options_.command = {"/bin/sh", "-c", "printf 'ung\\374ltig\\n' >&2; exit 1"};
+  EXPECT_THAT(std::string(Start().message()), HasSubstr("ung?ltig"));
+}
+
+TEST_F(IsolatedTest, AChildIsNotStartedFromAnotherFile) {
+  std::atomic<bool> same{true};
+  options_.quarantine = absl::Milliseconds(100);
+  options_.check = [&same] {
+    return same ? absl::OkStatus() : absl::FailedPreconditionError("its file is another one");
+  };
+  ASSERT_TRUE(Start().ok());
+  ASSERT_TRUE(Ask("a").ok());
+  same = false;
+  EXPECT_FALSE(Ask("crash").ok());
+  absl::SleepFor(absl::Milliseconds(300));
+  const auto refused = Ask("a");
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("its file is another one"));
+  same = true;
+  EXPECT_TRUE([&] {
+    for (int i = 0; i < 500; ++i) {
+      if (Ask("a").ok()) return true;
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+    return false;
+  }());
+}
+
 TEST_F(IsolatedTest, GivesWayAndHasALimit) {
   ASSERT_TRUE(Start().ok());
   const auto process = transport_->Process();

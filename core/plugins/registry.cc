@@ -18,6 +18,7 @@
 #include "core/plugins/local_services.h"
 #include "core/plugins/plugin_file.h"
 #include "core/plugins/runner_command.h"
+#include "core/plugins/utf8.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -376,6 +377,18 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   child.name = IdOfFile(path);
   child.services = *services;
   child.quarantine = options_.quarantine;
+  const auto check = IsPluginProgram(path) ? CheckPluginProgram : CheckPluginFile;
+  const auto loaded = check(path);
+  if (!loaded.ok()) return loaded.status();
+  child.check = [path, check, sha256 = *loaded]() -> absl::Status {
+    const auto now = check(path);
+    if (!now.ok()) return now.status();
+    if (*now == sha256) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("its file has changed since it was loaded, and is not started for it; put the "
+                     "old one back, or have the new one used: `aftersales plugins upgrade NAME ",
+                     Utf8(path.string()), "`"));
+  };
   return IsolatedTransport::Start(std::move(child), now_, log_);
 }
 
@@ -416,7 +429,8 @@ void PluginRegistry::AddIdle(v1::Plugin plugin, v1::Plugin::State state, std::st
                              ? IdOfFile(plugin.path())
                              : plugin.name().substr(std::string_view("plugins/").size());
   plugin.set_state(state);
-  plugin.set_problem(absl::StrCat("plugin file ", plugin.path(), ": ", std::string(problem)));
+  plugin.set_path(Utf8(plugin.path()));
+  plugin.set_problem(absl::StrCat("plugin file ", plugin.path(), ": ", Utf8(problem)));
   // The list is keyed by id, and a file that is no plugin may be called like one that is.
   std::string free_id = id;
   {
