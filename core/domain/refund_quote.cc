@@ -296,6 +296,10 @@ Units UnitsOf(const v1::Return& state, const v1::ReturnItem& item, int line,
     }
     alike->quantity += inspection.quantity();
   }
+  // Whichever was looked at first, the same units are exchanged, promised or refunded.
+  std::stable_sort(known.begin(), known.end(), [](const Group& one, const Group& other) {
+    return one.condition < other.condition;
+  });
   if (known.empty()) {
     const int32_t received =
         std::max(0, item.quantity_received() - UnitsSentBack(state, item.line_id()));

@@ -162,8 +162,9 @@ TEST_F(Quote, NamedUnitsOfAReturnAreAsItsInspectionFoundThem) {
     return found;
   };
   v1::RefundSpec spec = SpecOf("L1", 3);
-  EXPECT_EQ(conditions(spec), (std::vector{v1::CONDITION_BUYER_DAMAGED, v1::CONDITION_NEW,
-                                           v1::CONDITION_WRONG_ITEM}));
+  EXPECT_EQ(conditions(spec),
+            (std::vector{v1::CONDITION_NEW, v1::CONDITION_BUYER_DAMAGED, v1::CONDITION_WRONG_ITEM}))
+      << "whichever was looked at first";
   // A caller may be kinder about damage, but a wrong item is none.
   spec.mutable_items(0)->set_condition(v1::CONDITION_NEW);
   EXPECT_EQ(conditions(spec),

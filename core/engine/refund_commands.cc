@@ -158,6 +158,24 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     body->set_refund(state->name());
     *body->mutable_amount() = state->has_paid_amount() ? state->paid_amount() : state->total();
     *body->mutable_items() = state->items();
+    if (state->items().empty()) {
+      // It paid for what no other one of the return did.
+      for (const v1::ReturnItem& item : editor->state().items()) {
+        v1::RefundItem* units = body->add_items();
+        units->set_line_id(item.line_id());
+        units->set_quantity(item.quantity_refunded());
+      }
+      for (const v1::Refund& other :
+           c.store.RefundsOfOrder(c.seller, names::Split(state->order()).id)) {
+        if (other.return_name() != state->return_name() || !IsPaid(other.status())) continue;
+        for (const v1::RefundItem& theirs : other.items()) {
+          for (v1::RefundItem& units : *body->mutable_items()) {
+            if (units.line_id() != theirs.line_id()) continue;
+            units.set_quantity(std::max(0, units.quantity() - theirs.quantity()));
+          }
+        }
+      }
+    }
     editor->Add(std::move(reversed));
     editor->Save();
   }
@@ -909,6 +927,18 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
     if (known != nullptr) item.set_line_id(known->line_id());
   }
   *refund.mutable_requested_by() = c.actor;
+  // It is taken for the payment of all that is due; that it is less has to be seen.
+  if (refund.items().empty()) {
+    v1::RefundSpec all;
+    all.set_return_name(state.name());
+    const auto basis = BasisOf(c.store, c.services.channels, c.seller, all, c.now);
+    if (basis.ok()) {
+      const auto due = QuoteFor(*basis, all);
+      if (due.ok() && due->total().minor_units() > body.amount().minor_units()) {
+        *refund.mutable_total() = due->total();
+      }
+    }
+  }
   store::RefundRecord record;
   *record.mutable_state() = refund;
   v1::Event approved = c.NewEvent(refund.name(), refund.channel());

@@ -575,6 +575,23 @@ TEST_F(ExchangesTest, NobodyLiftsAFeeAloneByAnExchangeOfNothing) {
       << "two people have seen it";
 }
 
+TEST_F(ExchangesTest, WhoNamesThePriceOfAnotherOfferDecidesOnIt) {
+  const v1::Return state = Receive(ApprovedReturn("113-9000034-0000034"));
+  Stock("BOOT", 0);
+  Stock("CLOG", 4);
+  const X exchange = Accept(Offer(state, 5411));
+  auto reserve = On<v1::ReserveExchangeRequest>(exchange);
+  v1::ExchangeOffer* other = reserve.add_alternatives();
+  other->set_sku("CLOG");
+  other->set_quantity(1);
+  *other->mutable_price() = MoneyOf(100, "USD");
+  EXPECT_EQ(ApiAs("warehouse:reno").Call(&Exchanges::ReserveExchange, reserve).reason(),
+            "ROLE_REQUIRED");
+  const X reoffered = Value(ApiAs("operator:olga").Call(&Exchanges::ReserveExchange, reserve));
+  EXPECT_EQ(reoffered.status(), X::STATUS_REOFFERED);
+  EXPECT_EQ(reoffered.requested_by().id(), "olga");
+}
+
 TEST_F(ExchangesTest, OutOfStockMayBecomeAnotherOffer) {
   const v1::Return state = Receive(ApprovedReturn("113-9000013-0000013"));
   Stock("BOOT", 0);

@@ -474,6 +474,94 @@ TEST_F(RefundLifeTest, ReportThatShowsItPaidTakesItOffTheQueue) {
   EXPECT_TRUE(WorkItems("kind = REFUND").empty());
 }
 
+TEST_F(RefundLifeTest, WhileThePluginWasAwayItIsAskedForAgain) {
+  const v1::Return state = Back("113-8000028-0000028");
+  v1::DisablePluginRequest disable;
+  disable.set_name("plugins/fake-market");
+  ASSERT_TRUE(api().Call(&Plugins::DisablePlugin, disable).ok());
+  const v1::Refund waits = *Ask(state);
+  Advance(absl::Minutes(1));
+  absl::SleepFor(absl::Milliseconds(100));
+  EXPECT_EQ(Get(waits).status(), v1::Refund::STATUS_APPROVED);
+  Tell(Payment(state, 1999, "AMZ-7"));
+  v1::EnablePluginRequest enable;
+  enable.set_name("plugins/fake-market");
+  ASSERT_TRUE(api().Call(&Plugins::EnablePlugin, enable).ok());
+  Advance(absl::Minutes(1));
+  Await(waits, v1::Refund::STATUS_FAILED);
+  EXPECT_EQ(EffectCount("IssueRefund", waits.name()), 0);
+}
+
+TEST_F(RefundLifeTest, OnlyWhatAReportShowsAnewSettlesAnything) {
+  const v1::Return state = Back("113-8000029-0000029");
+  Tell(RefundedAmount(state, 2000));
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  request.mutable_spec()->set_return_name(state.name());
+  request.mutable_spec()->set_override_reason("that one bounced");
+  v1::Refund waits = *api().Call(&Refunds::IssueRefund, request);
+  ASSERT_TRUE(Eventually([&] { return (waits = Get(waits)).has_manual_action(); }));
+  Advance(absl::Hours(1));
+  v1::Event again = RefundedAmount(state, 2000);
+  again.set_external_id("row-again");
+  Tell(again);
+  EXPECT_EQ(Get(waits).status(), v1::Refund::STATUS_APPROVED) << "nobody paid it";
+  Advance(absl::Hours(1));
+  Tell(RefundedAmount(state, 4000));
+  EXPECT_EQ(Get(waits).status(), v1::Refund::STATUS_SUCCEEDED);
+}
+
+TEST_F(RefundLifeTest, ApprovalSeesWhatWasFoundOutSince) {
+  v1::Return state =
+      Receive(Approve(Create(Put(OrderOf("us", "113-8000030-0000030", {{"TV", 2, 120000, 0}})),
+                             v1::RETURN_REASON_NO_LONGER_NEEDED, 2)));
+  const auto asked = [&](int units) {
+    v1::IssueRefundRequest request;
+    request.set_parent(kSeller);
+    request.mutable_spec()->set_return_name(state.name());
+    v1::RefundItem* item = request.mutable_spec()->add_items();
+    item->set_line_id("TV");
+    item->set_quantity(units);
+    const auto issued = ApiAs("operator:olga").Call(&Refunds::IssueRefund, request);
+    EXPECT_TRUE(issued.ok()) << issued.status.error_message();
+    EXPECT_EQ(issued->status(), v1::Refund::STATUS_PENDING_APPROVAL);
+    return *issued;
+  };
+  const v1::Refund early = asked(2);
+  Advance(absl::Hours(1));
+  state = Inspect(state, 1, v1::CONDITION_BUYER_DAMAGED);
+  state = Inspect(state, 1, v1::CONDITION_NEW);
+  EXPECT_EQ(ApproveAs("manager:mia", early).reason(), "QUOTE_CHANGED");
+  ASSERT_TRUE(CancelIt(early).ok());
+  // Units of two conditions are one line when they are asked for again.
+  const v1::Refund both = asked(2);
+  EXPECT_EQ(both.items_size(), 2);
+  EXPECT_LT(both.total().minor_units(), early.total().minor_units());
+  const auto approved = ApproveAs("manager:mia", both);
+  ASSERT_TRUE(approved.ok()) << approved.status.error_message();
+  Await(both, v1::Refund::STATUS_SUCCEEDED);
+}
+
+TEST_F(RefundLifeTest, WhoGaveNoNameMayHaveBeenAnybodyOfTheirRole) {
+  const v1::Refund nameless = Pending(Dear("113-8000031-0000031"), "operator");
+  EXPECT_EQ(ApproveAs("operator:olga", nameless).reason(), "FOUR_EYES");
+  EXPECT_TRUE(ApproveAs("manager:mia", nameless).ok());
+}
+
+TEST_F(RefundLifeTest, OneLineThatTheMarketplacePaidTwiceHoldsUpNoOther) {
+  const v1::Order order =
+      Put(OrderOf("us", "113-8000032-0000032",
+                  {{"LAMP", 1, 2000, 0}, {"MUG", 1, 900, 0}, {"CUP", 1, 3000, 0}}));
+  const v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  Await(*api().Call(&Refunds::IssueRefund, Concession(order, "LAMP", 1)),
+        v1::Refund::STATUS_SUCCEEDED);
+  Tell(Payment(state, 500, "AMZ-8"));
+  const auto other = api().Call(&Refunds::IssueRefund, Concession(order, "MUG", 1));
+  ASSERT_TRUE(other.ok()) << other.reason() << other.status.error_message();
+  Await(*other, v1::Refund::STATUS_SUCCEEDED);
+}
+
 TEST_F(RefundLifeTest, ReportOfAnotherAmountTakesItOffTheQueueToo) {
   SetMode("fake-market", "IssueRefund=MANUAL");
   const v1::Return state = Back("113-8000026-0000026");
