@@ -24,10 +24,10 @@ It builds, its test passes, and its README says where to start.)");
       ->option_text("NAME")
       ->required();
   command->add_option("--kind", wanted->kind, "What it connects")
-      ->option_text("carrier|marketplace|erp|analytics")
+      ->option_text("carrier|marketplace|erp")
       ->required()
-      ->check(CLI::IsMember({"carrier", "marketplace", "erp", "analytics"}));
-  command->add_option("--lang", wanted->language, "Language of the project")
+      ->check(CLI::IsMember({"carrier", "marketplace", "erp"}));
+  command->add_option("--lang", wanted->language, "Language of the project; marketplace: cpp")
       ->option_text("cpp|python")
       ->required()
       ->check(CLI::IsMember({"cpp", "python"}));
