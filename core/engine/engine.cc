@@ -257,6 +257,7 @@ std::vector<v1::TrackingVerdict> JudgeTracking(plugins::PluginRegistry& plugins,
   plugin::v1::ValidateTrackingNumbersRequest request;
   for (const v1::TrackingQuery& query : queries) *request.add_queries() = query;
   std::vector<plugin::v1::ValidateTrackingNumbersResponse> answers;
+  std::string silent;
   for (plugins::PluginHandle* carrier : plugins.OfKind(v1::Plugin::KIND_CARRIER)) {
     plugin::v1::ValidateTrackingNumbersResponse response;
     plugins::PluginHandle::CallOptions options;
@@ -266,6 +267,8 @@ std::vector<v1::TrackingVerdict> JudgeTracking(plugins::PluginRegistry& plugins,
     // A plugin that fails or answers nonsense has no opinion.
     if (status.ok() && response.verdicts_size() == request.queries_size()) {
       answers.push_back(std::move(response));
+    } else {
+      silent += Cat(silent.empty() ? "" : ", ", carrier->id());
     }
   }
   std::vector<v1::TrackingVerdict> verdicts;
@@ -275,6 +278,11 @@ std::vector<v1::TrackingVerdict> JudgeTracking(plugins::PluginRegistry& plugins,
     opinions.clear();
     for (const auto& answer : answers) opinions.push_back(answer.verdicts(static_cast<int>(i)));
     verdicts.push_back(BestVerdict(queries[i], opinions));
+    v1::TrackingVerdict& verdict = verdicts.back();
+    if (verdict.validity() != v1::TrackingVerdict::VALIDITY_UNKNOWN || silent.empty()) continue;
+    verdict.set_message(Cat(
+        "Carrier plugins that might know it did not answer: ", silent,
+        "; once they do, record the shipment or import the file again, and it is judged anew."));
   }
   return verdicts;
 }

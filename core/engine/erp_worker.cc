@@ -182,8 +182,12 @@ bool ErpWorker::Push(const std::string& seller, Turn& turn) {
                         absl::Seconds(std::min<int64_t>(response.retry_after().seconds(), 3600)));
       }
       turn.push_after = absl::Now() + wait;
+      if (!not_made && plugin != nullptr) {
+        SayHeldUp(*plugin, status.ok() ? response.message() : View(status.message()), turn);
+      }
     } else {
       turn.push_failures = 0;
+      plugin->SetHeldUp("");
     }
   }
   const bool all = accepted == request.changes_size();
@@ -200,6 +204,15 @@ bool ErpWorker::Push(const std::string& seller, Turn& turn) {
     }
   }
   return !all || events.size() == kPage;
+}
+
+void ErpWorker::SayHeldUp(plugins::PluginHandle& plugin, std::string_view why, const Turn& turn) {
+  const std::string text = Cat("its ERP does not take the next change, and those behind it wait: ",
+                               why.empty() ? std::string_view("it does not say why") : why);
+  plugin.SetHeldUp(text);
+  // At first, and then ever more seldom.
+  if ((turn.push_failures & (turn.push_failures - 1)) != 0) return;
+  spdlog::warn("plugin={} {}", plugin_id_, plugin.Snapshot().problem());
 }
 
 bool ErpWorker::Pull(const std::string& seller, Turn& turn) {

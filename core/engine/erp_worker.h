@@ -18,6 +18,10 @@
 #include "absl/time/time.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 
+namespace aftersales::plugins {
+class PluginHandle;
+}  // namespace aftersales::plugins
+
 namespace aftersales::engine {
 
 class Engine;
@@ -61,6 +65,8 @@ class ErpWorker {
   // Tells one page. Answers whether there is more that can be told at once.
   bool Push(const std::string& seller, Turn& turn);
   // Asks for one page. Answers whether there is more.
+  // For people to see, and in the log.
+  void SayHeldUp(plugins::PluginHandle& plugin, std::string_view why, const Turn& turn);
   bool Pull(const std::string& seller, Turn& turn);
   bool PullFailed(Turn& turn, std::string_view why);
   // Stores what of the page is in order, and the cursor.

@@ -494,8 +494,17 @@ v1::Plugin PluginHandle::Snapshot() const {
   } else if (open || failures >= kFailuresToDegrade) {
     plugin.set_state(v1::Plugin::STATE_DEGRADED);
     plugin.set_problem(absl::StrCat("the last ", failures, " calls failed: ", last_failure_));
+  } else if (!held_up_.empty()) {
+    plugin.set_state(v1::Plugin::STATE_DEGRADED);
+    plugin.set_problem(held_up_);
   }
   return plugin;
+}
+
+void PluginHandle::SetHeldUp(std::string_view why) {
+  std::string text = Current()->plugin.redactor.Apply(why);
+  absl::MutexLock lock(&problem_mu_);
+  held_up_ = std::move(text);
 }
 
 }  // namespace aftersales::plugins

@@ -90,6 +90,9 @@ class PluginHandle {
   bool enabled() const;
   // Whether a call would be made now; otherwise the refusal that it would get.
   absl::Status Ready() const;
+  // Why what is to be told to it waits although it answers, for people to see; empty where it does
+  // not. Its secrets are left out.
+  void SetHeldUp(std::string_view why);
   // Whether it runs, or would, in a process of its own.
   bool isolated() const;
   // Gives calls to another one from now on, of the same id and kind, and ends the one before once
@@ -140,6 +143,7 @@ class PluginHandle {
   mutable absl::Mutex problem_mu_;
   std::string last_failure_ ABSL_GUARDED_BY(problem_mu_);
   std::string health_problem_ ABSL_GUARDED_BY(problem_mu_);
+  std::string held_up_ ABSL_GUARDED_BY(problem_mu_);
 };
 
 // Paths of the methods of a kind, such as `/aftersales.plugin.v1.ErpPlugin/PushChanges`, read from

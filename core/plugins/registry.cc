@@ -73,12 +73,17 @@ const KeptPlugin* KeptOf(const KeptSettings& kept, std::string_view id) {
 
 const KeptPlugin* KeptAt(const KeptSettings& kept, const fs::path& path) {
   const auto found =
+      std::find_if(kept.plugins().begin(), kept.plugins().end(),
+                   [&](const KeptPlugin& plugin) { return plugin.path() == path.string(); });
+  if (found != kept.plugins().end()) return &*found;
+  // Those of the options may be in another folder by now.
+  const auto moved =
       std::find_if(kept.plugins().begin(), kept.plugins().end(), [&](const KeptPlugin& plugin) {
-        // Those of the options may be in another folder by now.
-        return plugin.pinned() ? plugin.path() == path.string()
-                               : fs::path(plugin.path()).filename() == path.filename();
+        std::error_code error;
+        return !plugin.pinned() && fs::path(plugin.path()).filename() == path.filename() &&
+               !fs::exists(plugin.path(), error);
       });
-  return found == kept.plugins().end() ? nullptr : &*found;
+  return moved == kept.plugins().end() ? nullptr : &*moved;
 }
 
 absl::Status CheckDescription(const plugin::v1::DescribeResponse& d) {
@@ -534,7 +539,8 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::st
       const KeptPlugin* kept = KeptOf(kept_, id);
       if (!handle->Enable()) {
         if (absl::Status status =
-                Reload(*handle, handle->path(), IsIsolated(handle->path(), kept), sha256);
+                Reload(*handle, handle->path(), IsIsolated(handle->path(), kept),
+                       sha256.empty() && kept != nullptr ? kept->sha256() : sha256);
             !status.ok()) {
           return status;
         }
@@ -549,6 +555,10 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::st
         return status;
       }
       log_(LogLevel::kInfo, id, "was enabled");
+    } else if (absl::Status status =
+                   CheckSha256(handle->Snapshot().sha256(), sha256, "the request");
+               !status.ok()) {
+      return Unusable(Cat("plugin ", id, ": ", std::string(status.message())));
     }
     return handle->Snapshot();
   }
@@ -562,7 +572,10 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::st
   }
   if (path.empty()) return ToChange(id).status();
   v1::Plugin listed;
-  auto loaded = Load(path, IsIsolated(path, nullptr), sha256, "", &listed);
+  const KeptPlugin* known = KeptAt(kept_, path);
+  const std::string wanted(sha256.empty() && known != nullptr ? std::string_view(known->sha256())
+                                                              : sha256);
+  auto loaded = Load(path, IsIsolated(path, nullptr), wanted, "", &listed);
   if (!loaded.ok()) {
     return Unusable(
         Cat("plugin file ", path.string(), ": ", std::string(loaded.status().message())));
@@ -573,7 +586,7 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::st
                                    plugin->set_path(path.string());
                                    plugin->set_pinned(true);
                                    plugin->set_disabled(false);
-                                   plugin->set_sha256(std::string(sha256));
+                                   plugin->set_sha256(wanted);
                                  });
       !status.ok()) {
     return status;

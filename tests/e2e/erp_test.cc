@@ -164,6 +164,21 @@ TEST_F(ErpTest, BadPagesAreNotTakenAndDoNotEndIt) {
   EXPECT_TRUE(Eventually([&] { return ReceivedOf(state) == 1; }));
 }
 
+TEST_F(ErpTest, OneThatTakesNothingIsSeenInTheListOfPlugins) {
+  const auto now = [&] {
+    v1::GetPluginRequest get;
+    get.set_name("plugins/fake-erp");
+    return *api().Call(&Plugins::GetPlugin, get);
+  };
+  SetMode("fake-erp", "PushChanges=NONSENSE");
+  ApprovedReturn("us", "113-3100000-0000009");
+  EXPECT_TRUE(Eventually([&] { return now().state() == v1::Plugin::STATE_DEGRADED; }));
+  EXPECT_THAT(now().problem(), testing::HasSubstr("does not take the next change"));
+  SetMode("fake-erp", "");
+  EXPECT_TRUE(Eventually([&] { return now().state() == v1::Plugin::STATE_HEALTHY; }));
+  EXPECT_EQ(now().problem(), "");
+}
+
 TEST_F(ErpTest, OneThatHangsDelaysNoOther) {
   v1::BindChannelRequest rebind;
   rebind.set_parent(kSeller);
