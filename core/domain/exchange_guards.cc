@@ -1,7 +1,6 @@
 #include "core/domain/exchange_guards.h"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 #include <string>
 #include <tuple>
@@ -69,19 +68,6 @@ absl::Status CheckReturn(const v1::Return& state) {
   }
 }
 
-// Units of an item that refunds of the return have paid or reserved.
-int32_t UnitsRefunded(const Offering& offering, const v1::ReturnItem& item) {
-  int64_t held = 0;
-  for (const v1::Refund& refund : offering.refunds) {
-    if (refund.return_name() != offering.state.name() || !HoldsMoney(refund.status())) continue;
-    for (const v1::RefundItem& refunded : refund.items()) {
-      if (refunded.line_id() == item.line_id()) held += refunded.quantity();
-    }
-  }
-  return static_cast<int32_t>(std::min<int64_t>(std::max<int64_t>(held, item.quantity_refunded()),
-                                                std::numeric_limits<int32_t>::max()));
-}
-
 const v1::OrderLine* LineOf(const v1::Order& order, std::string_view line_id) {
   const int index = LineIndex(order, line_id);
   return index < 0 ? nullptr : &order.lines(index);
@@ -94,7 +80,7 @@ int64_t LeftBeside(const Offering& offering, const v1::ReturnItem& item, int64_t
                                ? 0
                                : std::max<int64_t>(0, int64_t{UnitsPayable(offering.state, item)} -
                                                           item.quantity_missing());
-  int64_t left = approved - UnitsRefunded(offering, item) - of_return;
+  int64_t left = approved - UnitsRefunded(offering.state, item, offering.refunds) - of_return;
   if (const v1::OrderLine* line = LineOf(offering.order, item.line_id()); line != nullptr) {
     left = std::min(left, int64_t{line->quantity()} -
                               UnitsRefundedOrReserved(offering.refunds, item.line_id()) - of_order);
@@ -119,7 +105,7 @@ absl::Status CheckUnits(const Offering& offering, const v1::ReturnItem& item, in
   };
   // Whose they are, if they are anybody's.
   if (wanted > LeftBeside(offering, item, 0, 0)) {
-    if (UnitsRefunded(offering, item) > 0 ||
+    if (UnitsRefunded(offering.state, item, offering.refunds) > 0 ||
         UnitsRefundedOrReserved(offering.refunds, item.line_id()) > 0) {
       return refuse("UNIT_ALREADY_REFUNDED", "the others are refunded, or are about to be");
     }
@@ -429,12 +415,9 @@ absl::StatusOr<v1::ReplacementShipment> CheckShipExchange(const v1::Exchange& st
     const v1::ReturnItem* item = FindItem(offering.state, exchanged.line_id());
     if (item == nullptr) continue;
     const int64_t taken =
-        int64_t{UnitsRefunded(offering, *item)} +
+        int64_t{UnitsRefunded(offering.state, *item, offering.refunds)} +
         UnitsInExchanges(offering.exchanges, item->line_id(), state.return_name());
-    const int64_t surplus =
-        std::max<int64_t>(0, int64_t{item->quantity_received()} - item->quantity_approved());
-    const int64_t wrong = std::max<int64_t>(0, item->quantity_wrong() - surplus);
-    if (taken <= item->quantity_approved() && taken > UnitsPayable(offering.state, *item) - wrong) {
+    if (taken <= item->quantity_approved() && taken > UnitsAsSold(offering.state, *item)) {
       return Refuse(absl::StatusCode::kFailedPrecondition, "WRONG_GOODS",
                     Cat("units of line ", item->line_id(),
                         " that came back are not what was sold, or went back to the buyer; cancel "

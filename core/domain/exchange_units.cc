@@ -99,25 +99,28 @@ int32_t UnitsPromised(const v1::Exchange& exchange, std::string_view line_id,
   return Clamp(units);
 }
 
+int32_t UnitsRefunded(const v1::Return& state, const v1::ReturnItem& item,
+                      std::span<const v1::Refund> refunds) {
+  int64_t held = 0;
+  for (const v1::Refund& refund : refunds) {
+    if (refund.return_name() != state.name() || !HoldsMoney(refund.status())) continue;
+    for (const v1::RefundItem& units : refund.items()) {
+      if (units.line_id() == item.line_id()) held += units.quantity();
+    }
+  }
+  return Clamp(std::max<int64_t>(held, item.quantity_refunded()));
+}
+
 bool IsPaidInstead(const v1::Exchange& exchange, const v1::Return& state,
                    std::span<const v1::Refund> refunds) {
   return std::all_of(exchange.items().begin(), exchange.items().end(),
                      [&](const v1::ExchangeItem& of) {
                        if (UnitsPromised(exchange, of.line_id(), refunds) == 0) return true;
                        const v1::ReturnItem* item = FindItem(state, of.line_id());
-                       if (item == nullptr) return true;
-                       // A payment that the marketplace reported may name no units.
-                       int64_t reserved = 0;
-                       for (const v1::Refund& refund : refunds) {
-                         if (!HoldsMoney(refund.status()) || refund.return_name() != state.name())
-                           continue;
-                         for (const v1::RefundItem& units : refund.items()) {
-                           if (units.line_id() == of.line_id()) reserved += units.quantity();
-                         }
-                       }
-                       return std::max<int64_t>(reserved, item->quantity_refunded()) +
-                                  item->quantity_exchanged() + item->quantity_in_exchange() >=
-                              UnitsAgreed(*item);
+                       return item == nullptr || int64_t{UnitsRefunded(state, *item, refunds)} +
+                                                         item->quantity_exchanged() +
+                                                         item->quantity_in_exchange() >=
+                                                     UnitsAgreed(*item);
                      });
 }
 

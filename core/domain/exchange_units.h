@@ -34,6 +34,10 @@ int32_t UnitsInExchanges(std::span<const v1::Exchange> exchanges, std::string_vi
 // pays for yet. 0 for any exchange that was not converted.
 int32_t UnitsPromised(const v1::Exchange& exchange, std::string_view line_id,
                       std::span<const v1::Refund> refunds);
+// Units of an item that refunds of its return have paid or reserved; `refunds` are the order's. A
+// payment that the marketplace reported may name no units, and counts as the item knows it.
+int32_t UnitsRefunded(const v1::Return& state, const v1::ReturnItem& item,
+                      std::span<const v1::Refund> refunds);
 // Whether refunds pay for all that a converted exchange had promised, or its return has nothing
 // left to pay for.
 bool IsPaidInstead(const v1::Exchange& exchange, const v1::Return& state,

@@ -1037,13 +1037,10 @@ class Fold {
 
   // Money or goods may have gone out before anybody saw what came.
   void CheckPaidInAdvance(const v1::ReturnItem& item, absl::Time when) {
-    const int64_t surplus =
-        std::max<int64_t>(0, int64_t{item.quantity_received()} - item.quantity_approved());
-    const int64_t wrong = std::max<int64_t>(0, item.quantity_wrong() - surplus);
     const int64_t given = int64_t{item.quantity_refunded()} + item.quantity_exchanged() -
                           UnitsKept(state_, item.line_id());
     if (item.quantity_approved() == 0 || state_.platform_managed() ||
-        given <= UnitsPayable(state_, item) - wrong) {
+        given <= UnitsAsSold(state_, item)) {
       return;
     }
     Find(v1::Finding::KIND_OVER_REFUNDED, when,

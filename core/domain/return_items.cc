@@ -76,6 +76,12 @@ int32_t UnitsPayable(const v1::Return& state, const v1::ReturnItem& item) {
   return static_cast<int32_t>(std::max<int64_t>(0, agreed - gone));
 }
 
+int64_t UnitsAsSold(const v1::Return& state, const v1::ReturnItem& item) {
+  const int64_t surplus =
+      std::max<int64_t>(0, int64_t{item.quantity_received()} - item.quantity_approved());
+  return UnitsPayable(state, item) - std::max<int64_t>(0, item.quantity_wrong() - surplus);
+}
+
 int32_t UnitsExpected(const v1::Return& state, const v1::ReturnItem& item) {
   return std::max(0, UnitsAgreed(item) - UnitsKept(state, item.line_id()));
 }

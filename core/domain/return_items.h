@@ -37,6 +37,8 @@ int32_t UnitsSentBack(const v1::Return& state, std::string_view line_id);
 // Units of an item that something may be given for: those agreed on less those that went back to
 // the buyer, of which surplus ones count first.
 int32_t UnitsPayable(const v1::Return& state, const v1::ReturnItem& item);
+// Of these, without those that turned out to be something else.
+int64_t UnitsAsSold(const v1::Return& state, const v1::ReturnItem& item);
 // Units of an item that were to come back: those that it is about, less those that the buyer keeps.
 int32_t UnitsExpected(const v1::Return& state, const v1::ReturnItem& item);
 

@@ -81,6 +81,12 @@ absl::Duration WaitFor(const plugins::PluginHandle* plugin) {
   return absl::Seconds(std::uniform_real_distribution<double>(away ? 5 : 1, away ? 30 : 3)(random));
 }
 
+// Whether the remote side can be asked how an effect ended.
+bool CanQuery(const plugins::PluginHandle* plugin) {
+  return plugin != nullptr &&
+         plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
+}
+
 std::string NotLoaded(const std::string& plugin) {
   return Cat("plugin ", plugin,
              " is not loaded; see `aftersales plugins list`, and put it back or enable it");
@@ -321,9 +327,7 @@ std::vector<store::Effect> Delivery::Claim(std::vector<store::Effect> effects) {
                              c.now - calendar::FromProto(record->state().update_time()) < kFresh;
           if (effect->state == store::Effect::State::kPending && !fresh) {
             if (const absl::Status due = CheckStillDue(c, record->state()); !due.ok()) {
-              const bool can_query =
-                  plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
-              if (!effect->unknown || !can_query) {
+              if (!effect->unknown || !CanQuery(plugin)) {
                 auto dropped = DropUndue(c, *effect, *std::move(record), due);
                 if (!dropped.ok()) return dropped;
                 continue;
@@ -449,8 +453,7 @@ void Delivery::Deliver(const store::Effect& effect) {
   options.attempt = effect.attempt;
   options.deadline = engine_.Now() + timeout_;
   options.seller = names::Seller(effect.seller);
-  const bool can_query =
-      plugin != nullptr && plugin->CapabilityOf("QueryEffect") == v1::Plugin::CAPABILITY_SUPPORTED;
+  const bool can_query = CanQuery(plugin);
   // The plugin never saw it, or there is none to see it: nothing has changed but the time.
   bool not_made = plugin == nullptr;
   // Its process ended under it: that is no answer, and its supervisor's to deal with.
