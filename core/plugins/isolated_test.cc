@@ -11,12 +11,12 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "aftersales/plugin/v1/carrier.pb.h"
+#include "core/plugins/test_log.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -42,7 +42,7 @@ class IsolatedTest : public ::testing::Test {
   void TearDown() override {
     transport_.reset();
     // What a sanitizer finds in a child is told nowhere else.
-    EXPECT_THAT(log_, Not(HasSubstr("Sanitizer")));
+    EXPECT_THAT(log_.Text(), Not(HasSubstr("Sanitizer")));
     EXPECT_TRUE(fs::is_empty(folder_)) << "a socket is left";
     fs::remove_all(folder_);
   }
@@ -50,10 +50,7 @@ class IsolatedTest : public ::testing::Test {
   absl::Status Start() {
     auto started = IsolatedTransport::Start(
         options_, [] { return absl::Now(); },
-        [this](LogLevel, std::string_view, std::string_view text) {
-          std::lock_guard lock(log_mu_);
-          log_ += std::string(text) + "\n";
-        });
+        [this](LogLevel, std::string_view, std::string_view text) { log_.Add(text); });
     if (!started.ok()) return started.status();
     transport_ = *std::move(started);
     plugin::v1::ConfigureRequest configure;
@@ -77,22 +74,17 @@ class IsolatedTest : public ::testing::Test {
     EXPECT_TRUE(answer.ParseFromString(std::string(response.bytes())));
     return answer.verdicts(0).expected();
   }
-  std::string Logged() {
-    std::lock_guard lock(log_mu_);
-    return log_;
-  }
   static bool Gone(int pid) { return kill(pid, 0) != 0; }
 
   fs::path folder_;
   IsolatedTransport::Options options_;
   std::unique_ptr<IsolatedTransport> transport_;
   int method_ = -1;
-  std::mutex log_mu_;
-  std::string log_;
+  TestLog log_;
 };
 
 TEST_F(IsolatedTest, RunsElsewhereAndEndsWithTheHost) {
-  ASSERT_TRUE(Start().ok()) << Logged();
+  ASSERT_TRUE(Start().ok()) << log_.Text();
   const int pid = transport_->Process()->pid;
   EXPECT_EQ(*Ask("pid"), std::to_string(pid));
   EXPECT_NE(pid, getpid());
@@ -101,7 +93,7 @@ TEST_F(IsolatedTest, RunsElsewhereAndEndsWithTheHost) {
 }
 
 TEST_F(IsolatedTest, CrashCostsItsCallAloneAndTheNextFindsItUp) {
-  ASSERT_TRUE(Start().ok()) << Logged();
+  ASSERT_TRUE(Start().ok()) << log_.Text();
   EXPECT_EQ(*Ask("a"), "a");
   const int before = transport_->Process()->pid;
   EXPECT_EQ(Ask("crash").status().code(), absl::StatusCode::kUnavailable);
@@ -111,11 +103,11 @@ TEST_F(IsolatedTest, CrashCostsItsCallAloneAndTheNextFindsItUp) {
   EXPECT_NE(transport_->Process()->pid, before);
   EXPECT_EQ(transport_->Process()->restarts, 1);
   EXPECT_TRUE(Gone(before));
-  EXPECT_THAT(Logged(), HasSubstr("was killed by signal 6"));
+  EXPECT_TRUE(log_.Says("was killed by signal 6")) << log_.Text();
 }
 
 TEST_F(IsolatedTest, KilledUnderLoadEveryCallEndsAndNoneIsLeft) {
-  ASSERT_TRUE(Start().ok()) << Logged();
+  ASSERT_TRUE(Start().ok()) << log_.Text();
   std::atomic<bool> done{false};
   std::atomic<int> answered{0}, unknown{0}, other{0};
   std::vector<std::thread> callers;
@@ -156,7 +148,7 @@ TEST_F(IsolatedTest, KilledUnderLoadEveryCallEndsAndNoneIsLeft) {
 // One that says that its remote side is down is well itself.
 TEST_F(IsolatedTest, AnswerOfUnavailableIsNoLossAndASignOfLife) {
   options_.crash_loop = 2;
-  ASSERT_TRUE(Start().ok()) << Logged();
+  ASSERT_TRUE(Start().ok()) << log_.Text();
   absl::Duration took = absl::InfiniteDuration();
   for (int i = 0; i < 4; ++i) {
     const absl::Time asked = absl::Now();
@@ -172,7 +164,7 @@ TEST_F(IsolatedTest, AnswerOfUnavailableIsNoLossAndASignOfLife) {
 }
 
 TEST_F(IsolatedTest, OneThatHangsIsEndedAndStartedAnew) {
-  ASSERT_TRUE(Start().ok()) << Logged();
+  ASSERT_TRUE(Start().ok()) << log_.Text();
   const int before = transport_->Process()->pid;
   int hung = 0;
   while (transport_->Process()->pid == before) {
@@ -184,13 +176,13 @@ TEST_F(IsolatedTest, OneThatHangsIsEndedAndStartedAnew) {
   const auto next = Ask("a");
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_TRUE(Gone(before));
-  EXPECT_THAT(Logged(), HasSubstr("does not answer, and was killed"));
+  EXPECT_TRUE(log_.Says("does not answer, and was killed")) << log_.Text();
 }
 
 TEST_F(IsolatedTest, CrashLoopRestsInQuarantineAndComesBack) {
   options_.crash_loop = 3;
   options_.quarantine = absl::Milliseconds(300);
-  ASSERT_TRUE(Start().ok()) << Logged();
+  ASSERT_TRUE(Start().ok()) << log_.Text();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(Ask("crash").status().code(), absl::StatusCode::kUnavailable) << i;
   }

@@ -7,12 +7,13 @@
 
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 
 #include "absl/time/clock.h"
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "core/plugins/plugin_file.h"
 #include "core/plugins/registry.h"
+#include "core/plugins/test_log.h"
+#include "core/status/text.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -37,8 +38,8 @@ class ProgramTest : public ::testing::Test {
     options_.config["program"] = {{"token", kSecret}};
   }
   void TearDown() override {
-    EXPECT_THAT(Logged(), Not(HasSubstr(kSecret)));
     registry_.reset();
+    EXPECT_THAT(log_.Text(), Not(HasSubstr(kSecret)));
     if (!folder_.empty()) fs::remove_all(folder_);
   }
 
@@ -46,9 +47,7 @@ class ProgramTest : public ::testing::Test {
     registry_ = std::make_unique<PluginRegistry>(
         options_, [] { return absl::FromUnixSeconds(1'750'000'000); },
         [this](LogLevel level, std::string_view plugin, std::string_view text) {
-          std::lock_guard lock(log_mu_);
-          log_ += std::to_string(static_cast<int>(level)) + " " + std::string(plugin) + ": " +
-                  std::string(text) + "\n";
+          log_.Add(Cat(static_cast<int>(level), " ", plugin, ": ", text));
         });
     EXPECT_TRUE(registry_->LoadAll().ok());
     return *registry_;
@@ -77,23 +76,18 @@ class ProgramTest : public ::testing::Test {
     if (!status.ok()) return status;
     return response.verdicts(0).expected();
   }
-  std::string Logged() {
-    std::lock_guard lock(log_mu_);
-    return log_;
-  }
 
   fs::path folder_;
   PluginRegistry::Options options_;
   std::unique_ptr<PluginRegistry> registry_;
-  std::mutex log_mu_;
-  std::string log_;
+  TestLog log_;
 };
 
 TEST_F(ProgramTest, IsStartedItselfAndCalledLikeAnyOther) {
   options_.files = {kProgram};
   PluginRegistry& registry = Load();
   const auto listed = registry.Get("program");
-  ASSERT_TRUE(listed.has_value()) << Logged();
+  ASSERT_TRUE(listed.has_value()) << log_.Text();
   ASSERT_EQ(listed->state(), v1::Plugin::STATE_HEALTHY) << listed->problem();
   EXPECT_EQ(listed->transport(), v1::Plugin::TRANSPORT_ISOLATED);
   EXPECT_EQ(listed->version(), "3.2.1");
@@ -106,8 +100,8 @@ TEST_F(ProgramTest, IsStartedItselfAndCalledLikeAnyOther) {
   EXPECT_THAT(*Ask("environment"),
               AllOf(HasSubstr("AFTERSALES_PLUGIN_SOCKET"), HasSubstr("AFTERSALES_PLUGIN_HOST")));
   // What it says: with its level, in one line, without its secret; a print is a line as well.
-  EXPECT_THAT(Logged(), HasSubstr("2 program: two lines and [secret]"));
-  EXPECT_THAT(Logged(), HasSubstr("1 program: a stray print"));
+  EXPECT_TRUE(log_.Says("2 program: two lines and [secret]")) << log_.Text();
+  EXPECT_TRUE(log_.Says("1 program: a stray print")) << log_.Text();
   const auto raised = Ask("raise");
   EXPECT_EQ(raised.status().code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(raised.status().message()),

@@ -5,13 +5,14 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "aftersales/plugin/v1/analytics.pb.h"
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
+#include "core/plugins/test_log.h"
+#include "core/status/text.h"
 #include "gmock/gmock.h"
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
@@ -44,13 +45,13 @@ class RegistryTest : public ::testing::TestWithParam<const char*> {
   }
   void TearDown() override {
     // Whatever a test does, no log line and no problem holds the secret.
-    EXPECT_THAT(Logged(), Not(HasSubstr(kSecret)));
     if (registry_ != nullptr) {
       for (const auto& plugin : registry_->List()) {
         EXPECT_THAT(plugin.DebugString(), Not(HasSubstr(kSecret)));
       }
     }
     registry_.reset();
+    EXPECT_THAT(log_.Text(), Not(HasSubstr(kSecret)));
     fs::remove_all(folder_);
   }
 
@@ -61,16 +62,11 @@ class RegistryTest : public ::testing::TestWithParam<const char*> {
     registry_ = std::make_unique<PluginRegistry>(
         options_, [this] { return absl::FromUnixNanos(now_unix_ns_.load()); },
         [this](LogLevel, std::string_view plugin, std::string_view text) {
-          std::lock_guard lock(log_mu_);
-          log_ += std::string(plugin) + ": " + std::string(text) + "\n";
+          log_.Add(Cat(plugin, ": ", text));
         });
     const absl::Status loaded = registry_->LoadAll();
     EXPECT_TRUE(loaded.ok()) << loaded;
     return *registry_;
-  }
-  std::string Logged() {
-    std::lock_guard lock(log_mu_);
-    return log_;
   }
 
   // One tracking number in, what the plugin says about it out.
@@ -89,14 +85,13 @@ class RegistryTest : public ::testing::TestWithParam<const char*> {
   PluginRegistry::Options options_;
   std::unique_ptr<PluginRegistry> registry_;
   std::atomic<int64_t> now_unix_ns_{1'750'000'000'123'456'789};
-  std::mutex log_mu_;
-  std::string log_;
+  TestLog log_;
 };
 
 TEST_P(RegistryTest, LoadsAndDescribes) {
   PluginRegistry& registry = Load({"good_plugin", "c_plugin"});
   PluginHandle* good = registry.Find("good");
-  ASSERT_NE(good, nullptr) << Logged();
+  ASSERT_NE(good, nullptr) << log_.Text();
   EXPECT_EQ(good->id(), "good");
   EXPECT_EQ(good->kind(), v1::Plugin::KIND_CARRIER);  // Filled in by the SDK.
   EXPECT_EQ(good->description().version(), "1.2.3");
@@ -128,7 +123,7 @@ TEST_P(RegistryTest, LoadsAndDescribes) {
 TEST_P(RegistryTest, AnalyticsPluginsAreAsked) {
   Load({"analytics_plugin"});
   PluginHandle* analytics = registry_->Find("analytics");
-  ASSERT_NE(analytics, nullptr) << Logged();
+  ASSERT_NE(analytics, nullptr) << log_.Text();
   EXPECT_THAT(registry_->OfKind(v1::Plugin::KIND_ANALYTICS), ElementsAre(analytics));
   plugin::v1::PullAlertsRequest request;
   plugin::v1::PullAlertsResponse response;
@@ -142,8 +137,10 @@ TEST_P(RegistryTest, AnalyticsPluginsAreAsked) {
   ASSERT_TRUE(analytics->Call("AnalyticsPlugin/PullAlerts", request, &response, call).ok());
   EXPECT_EQ(response.alerts_size(), 0);
   EXPECT_EQ(analytics->CheckHealth(absl::InfiniteFuture()), absl::OkStatus());
-  EXPECT_THAT(Logged(), HasSubstr("describes the method `GetBenchmarks` as MANUAL without saying "
-                                  "what a person has to do"));
+  EXPECT_TRUE(
+      log_.Says("describes the method `GetBenchmarks` as MANUAL without saying "
+                "what a person has to do"))
+      << log_.Text();
 }
 
 TEST_P(RegistryTest, LoadsFoldersOnce) {
@@ -162,7 +159,7 @@ TEST_P(RegistryTest, LoadsFoldersOnce) {
   EXPECT_THAT(list[0].problem(), AllOf(HasSubstr((plugins / "a.so").string()), HasSubstr("ELF")));
   EXPECT_EQ(list[1].name(), "plugins/plain-c");
   EXPECT_EQ(list[1].state(), v1::Plugin::STATE_HEALTHY);
-  EXPECT_THAT(Logged(), HasSubstr("absent cannot be read"));
+  EXPECT_TRUE(log_.Says("absent cannot be read")) << log_.Text();
 }
 
 TEST_P(RegistryTest, WhatCannotBeLoadedIsListedWithTheFix) {
@@ -221,7 +218,7 @@ TEST_P(RegistryTest, SettingsAreCheckedBeforeThePluginSeesThem) {
   EXPECT_THAT(registry.Get("good")->problem(),
               AllOf(HasSubstr("has no setting `tokn`"), HasSubstr("it takes mode, token")));
   EXPECT_EQ(registry.Get("good")->vendor(), "Aftersales") << "known although it failed";
-  EXPECT_THAT(Logged(), HasSubstr("nobody: is in the configuration, but no plugin"));
+  EXPECT_TRUE(log_.Says("nobody: is in the configuration, but no plugin")) << log_.Text();
 }
 
 TEST_P(RegistryTest, ARefusedConfigurationNamesTheKeyAndHidesSecrets) {
@@ -235,7 +232,7 @@ TEST_P(RegistryTest, ARefusedConfigurationNamesTheKeyAndHidesSecrets) {
 TEST_P(RegistryTest, SecretsStayOutOfLogsAndErrors) {
   options_.config["good"] = {{"token", kSecret}};
   Load({"good_plugin"});
-  EXPECT_THAT(Logged(), HasSubstr("good: configured with token [secret]"));
+  EXPECT_TRUE(log_.Says("good: configured with token [secret]")) << log_.Text();
   EXPECT_EQ(Ask("busy").message(), "plugin good: busy with [secret]");
   EXPECT_EQ(Ask("throw").message(),
             "plugin good: exception in the plugin: thrown on purpose with [secret]");
