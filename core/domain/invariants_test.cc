@@ -113,6 +113,11 @@ TEST_F(RefundInvariants, NobodyHasToActOnWhatIsOver) {
   refund.clear_due_at();
   refund.mutable_manual_action()->set_title("Pay it");
   EXPECT_THAT(Check(refund, v1::Refund::STATUS_SUBMITTED), ElementsAre("no_clock_on_closed"));
+  // But what was paid otherwise than asked is, until somebody has.
+  refund.mutable_due_at()->set_seconds(1);
+  EXPECT_THAT(Check(refund, v1::Refund::STATUS_SUBMITTED), IsEmpty());
+  refund.set_status(v1::Refund::STATUS_REVERSED);
+  EXPECT_THAT(Check(refund, v1::Refund::STATUS_SUCCEEDED), ElementsAre("no_clock_on_closed"));
 }
 
 TEST_F(RefundInvariants, StateFollowsFromFacts) {

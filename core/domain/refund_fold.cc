@@ -13,6 +13,21 @@ bool IsFinal(v1::Refund::Status status) {
          status == v1::Refund::STATUS_REVERSED;
 }
 
+// What a person has to see to, where the fact says until when; else it stays a finding alone.
+void AskPerson(const google::protobuf::Timestamp& due, std::string title, bool less,
+               v1::Refund* state) {
+  if (due.seconds() == 0) return;
+  v1::ManualAction* action = state->mutable_manual_action();
+  action->clear_steps();
+  action->set_title(std::move(title));
+  action->add_steps("Ask the marketplace or the bank what the buyer got");
+  action->add_steps(less ? "If the buyer is owed the rest, pay it: a refund of the order, with the "
+                           "rest as goodwill"
+                         : "Claim back what was paid too much");
+  action->add_steps("Say with SettleRefund what was done, or why nothing is owed");
+  *state->mutable_due_at() = due;
+}
+
 // What a statement says that is not what was paid.
 void Mismatched(const v1::Event& fact, v1::Refund* state) {
   const v1::RefundMismatched& body = fact.refund_mismatched();
@@ -29,6 +44,11 @@ void Mismatched(const v1::Event& fact, v1::Refund* state) {
   finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
   *finding->mutable_found_at() = fact.occurred_at();
   finding->set_message(message);
+  // What goes out is negative there.
+  AskPerson(
+      body.due_at(),
+      Cat(money::Format(paid), " was refunded, the statement shows ", money::Format(body.shown())),
+      -body.shown().minor_units() < paid.minor_units(), state);
 }
 
 // Whether it may be decided on: it is new, waits for an approval, or failed and is tried again.
@@ -59,12 +79,6 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
   if (!body.proof().empty()) state->set_proof(body.proof());
   *state->mutable_succeeded_at() = fact.occurred_at();
   *state->mutable_paid_amount() = body.has_amount() ? body.amount() : state->total();
-  if (!PaidAsAsked(*state)) {
-    v1::Finding* finding = state->add_findings();
-    finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
-    *finding->mutable_found_at() = fact.occurred_at();
-    finding->set_message(PaidOtherwise(state->total(), state->paid_amount()));
-  }
   for (const v1::LedgerEntry& entry : body.ledger()) {
     *state->add_ledger() = entry;
     *state->mutable_ledger(state->ledger_size() - 1)->mutable_occurred_at() = fact.occurred_at();
@@ -72,6 +86,15 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
   state->clear_failure();
   state->clear_manual_action();
   state->clear_due_at();
+  if (PaidAsAsked(*state)) return;
+  v1::Finding* finding = state->add_findings();
+  finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
+  *finding->mutable_found_at() = fact.occurred_at();
+  finding->set_message(PaidOtherwise(state->total(), state->paid_amount()));
+  AskPerson(body.due_at(),
+            Cat(money::Format(state->paid_amount()), " was refunded instead of ",
+                money::Format(state->total())),
+            state->paid_amount().minor_units() < state->total().minor_units(), state);
 }
 
 // The payment is told a second time, by who did not know that it was known. Under another id it may
@@ -89,6 +112,15 @@ void SucceedAgain(const v1::Event& fact, v1::Refund* state) {
   finding->set_message(Cat("It was paid as ", state->external_refund_id(),
                            " and is told to be paid as ", id,
                            "; look whether the buyer was paid twice."));
+  AskPerson(fact.refund_succeeded().due_at(),
+            Cat("A refund of ", money::Format(state->paid_amount()), " is told to be paid twice"),
+            /*less=*/false, state);
+}
+
+// Nobody has to see to what came back, or what somebody saw to.
+void ForgetDifference(v1::Refund* state) {
+  state->clear_manual_action();
+  state->clear_due_at();
 }
 
 // What its payment cost is given back with it.
@@ -111,6 +143,10 @@ void ReverseCosts(const v1::Event& fact, v1::Refund* state) {
 
 bool IsPaid(v1::Refund::Status status) {
   return status == v1::Refund::STATUS_SUCCEEDED || status == v1::Refund::STATUS_RECONCILED;
+}
+
+bool AwaitsSettlement(const v1::Refund& refund) {
+  return IsPaid(refund.status()) && refund.has_manual_action();
 }
 
 bool PaidAsAsked(const v1::Refund& refund) {
@@ -152,6 +188,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       state->set_status(v1::Refund::STATUS_REVERSED);
       state->set_reversal_reason(fact.refund_reversed().reason());
       *state->mutable_reversed_at() = fact.occurred_at();
+      ForgetDifference(state);
       ReverseCosts(fact, state);
       return;
     case v1::Event::kInvariantBroken: {
@@ -176,6 +213,11 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       return;
     case v1::Event::kRefundMismatched:
       Mismatched(fact, state);
+      return;
+    case v1::Event::kRefundDifferenceSettled:
+      if (!AwaitsSettlement(*state)) return;
+      state->set_difference_proof(fact.refund_difference_settled().proof());
+      ForgetDifference(state);
       return;
     case v1::Event::kRefundSucceeded:
       // A proof of payment overturns a failure and an unknown outcome, but nothing final.

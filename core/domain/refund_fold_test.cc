@@ -1,6 +1,7 @@
 #include "core/domain/refund_fold.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "core/domain/money.h"
@@ -60,6 +61,42 @@ TEST_F(RefundFold, GoesFromDecisionToPayment) {
   EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUCCEEDED);
   EXPECT_EQ(state_.external_refund_id(), "p1");
   EXPECT_EQ(state_.succeeded_at().seconds(), 1);
+}
+
+// Told, shown by a statement, or paid twice: somebody has to see to it, and it ends with that.
+TEST_F(RefundFold, WhatWasPaidOtherwiseIsSeenTo) {
+  v1::Event approved, paid, shown, again, seen, reversed;
+  *approved.mutable_refund_approved()->mutable_refund()->mutable_total() = money::Make(1000, "USD");
+  *paid.mutable_refund_succeeded()->mutable_amount() = money::Make(900, "USD");
+  paid.mutable_refund_succeeded()->set_external_refund_id("p1");
+  paid.mutable_refund_succeeded()->mutable_due_at()->set_seconds(7);
+  *shown.mutable_refund_mismatched()->mutable_shown() = money::Make(-899, "USD");
+  shown.mutable_refund_mismatched()->mutable_due_at()->set_seconds(8);
+  again.mutable_refund_succeeded()->set_external_refund_id("p2");
+  again.mutable_refund_succeeded()->mutable_due_at()->set_seconds(9);
+  seen.mutable_refund_difference_settled()->set_proof("asked them");
+  reversed.mutable_refund_reversed()->set_reason("came back");
+  ApplyRefundFact(approved, &state_);
+  ApplyRefundFact(seen, &state_);
+  EXPECT_EQ(state_.difference_proof(), "") << "nothing was paid";
+  for (const auto& [fact, due, title] :
+       {std::tuple(&paid, 7, "9.00 USD was refunded instead of 10.00 USD"),
+        std::tuple(&shown, 8, "9.00 USD was refunded, the statement shows -8.99 USD"),
+        std::tuple(&again, 9, "A refund of 9.00 USD is told to be paid twice")}) {
+    ApplyRefundFact(*fact, &state_);
+    EXPECT_TRUE(AwaitsSettlement(state_)) << title;
+    EXPECT_EQ(state_.due_at().seconds(), due);
+    EXPECT_EQ(state_.manual_action().title(), title);
+    EXPECT_EQ(state_.manual_action().steps_size(), 3);
+    v1::Refund back = state_;
+    ApplyRefundFact(reversed, &back);
+    EXPECT_FALSE(back.has_manual_action() || back.has_due_at());
+    ApplyRefundFact(seen, &state_);
+    EXPECT_FALSE(state_.has_manual_action() || state_.has_due_at());
+    EXPECT_EQ(state_.difference_proof(), "asked them");
+    EXPECT_EQ(state_.paid_amount().minor_units(), 900);
+  }
+  EXPECT_EQ(state_.findings_size(), 3);
 }
 
 TEST_F(RefundFold, AnotherAmountThanWasAskedIsAFinding) {

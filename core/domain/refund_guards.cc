@@ -30,6 +30,24 @@ absl::Status CheckProof(std::string_view proof, std::string_view what) {
                       "payment's own reference");
 }
 
+// What was paid is known; that it is another amount is what was seen to.
+absl::Status CheckSettleDifference(const v1::Refund& state, bool paid, const v1::Money* amount) {
+  if (!paid) {
+    return InvalidState(
+        state,
+        "it was paid, so say what was done about the difference, with `paid`; money "
+        "that came back is for ReverseRefund");
+  }
+  if (amount == nullptr || (amount->minor_units() == state.paid_amount().minor_units() &&
+                            amount->currency_code() == state.paid_amount().currency_code())) {
+    return absl::OkStatus();
+  }
+  return InvalidField("amount", "BAD_AMOUNT",
+                      Cat(money::Format(state.paid_amount()),
+                          " was paid, which stays as it is; leave it out, and refund a rest as "
+                          "goodwill of the order"));
+}
+
 }  // namespace
 
 bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total) {
@@ -123,7 +141,7 @@ absl::Status CheckReverseRefund(const v1::Refund& state, v1::Role role, std::str
   return CheckProof(proof, "the statement line or the marketplace's id of the reversal");
 }
 
-absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
+absl::Status CheckSettleRefund(const v1::Refund& state, bool paid, std::string_view proof,
                                const v1::Money* amount) {
   if (absl::Status s = CheckProof(proof, "the reference of the payment, or why it was not made");
       !s.ok()) {
@@ -131,9 +149,11 @@ absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
   }
   const bool waits_for_person =
       state.status() == v1::Refund::STATUS_APPROVED && state.has_manual_action();
+  if (AwaitsSettlement(state)) return CheckSettleDifference(state, paid, amount);
   if (!waits_for_person && state.status() != v1::Refund::STATUS_UNKNOWN) {
     return InvalidState(state,
-                        "only one of unknown outcome, or that a person has to pay, can be settled");
+                        "only one of unknown outcome, that a person has to pay, or that was paid "
+                        "otherwise than asked, can be settled");
   }
   if (amount == nullptr) return absl::OkStatus();
   if (amount->currency_code() != state.total().currency_code()) {

@@ -37,8 +37,8 @@ absl::Status CheckRetryRefund(const v1::Refund& state);
 absl::Status CheckReverseRefund(const v1::Refund& state, v1::Role role, std::string_view reason,
                                 std::string_view proof);
 // FAILED_PRECONDITION `INVALID_STATE`; INVALID_ARGUMENT `PROOF_REQUIRED`, `CARD_NUMBER`,
-// `CURRENCY_MISMATCH`, `NEGATIVE_AMOUNT`.
-absl::Status CheckSettleRefund(const v1::Refund& state, std::string_view proof,
+// `CURRENCY_MISMATCH`, `NEGATIVE_AMOUNT`, `BAD_AMOUNT` (of a difference: the amount is known).
+absl::Status CheckSettleRefund(const v1::Refund& state, bool paid, std::string_view proof,
                                const v1::Money* amount);
 // What somebody says was paid of what was to be paid at most: more takes a manager or the platform.
 // INVALID_ARGUMENT `BAD_AMOUNT`; PERMISSION_DENIED `LIMIT_EXCEEDED` (with `most`).

@@ -794,7 +794,8 @@ absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
   return Refuse(absl::StatusCode::kFailedPrecondition, "EXCEEDS_REFUNDABLE",
                 Cat("a refund of ", money::Format(total), " goes beyond the ",
                     money::Format(remaining),
-                    " that the order can still give back; unsettled refunds are reserved"))
+                    " that the order can still give back; unsettled refunds are reserved. If the "
+                    "rest was given in another way, such as goodwill, take it off as `deduction`"))
       .With("remaining", remaining.minor_units())
       .With("currency_code", remaining.currency_code());
 }

@@ -113,12 +113,39 @@ absl::Status BookCosts(Command& c, const v1::Refund& state, v1::Event* fact) {
   return absl::OkStatus();
 }
 
+// Until when a person has to see to a payment that was otherwise than asked, or made twice. What
+// the marketplace pays of its own goods is not theirs to mend.
+absl::Status AskToLook(Command& c, const v1::Refund& state, v1::Event* fact) {
+  if (fact->has_refund_succeeded()) {
+    const v1::RefundSucceeded& body = fact->refund_succeeded();
+    const bool as_asked =
+        !body.has_amount() || body.amount().minor_units() == state.total().minor_units();
+    if (as_asked && !IsPaid(state.status())) return absl::OkStatus();
+  } else if (!fact->has_refund_mismatched()) {
+    return absl::OkStatus();
+  }
+  const auto order = c.store.FindOrder(c.seller, names::Split(state.order()).id);
+  if (order && order->fulfillment() == v1::FULFILLMENT_AFN) return absl::OkStatus();
+  if (!state.return_name().empty()) {
+    const auto of = c.store.FindReturn(c.seller, names::Split(state.return_name()).id);
+    if (of && of->state().platform_managed()) return absl::OkStatus();
+  }
+  auto channel = c.Channel(state.channel());
+  if (!channel.ok()) return channel.status();
+  *(fact->has_refund_mismatched() ? fact->mutable_refund_mismatched()->mutable_due_at()
+                                  : fact->mutable_refund_succeeded()->mutable_due_at()) =
+      calendar::ToProto(c.now +
+                        absl::Hours((*channel)->policies.At(c.now).refund_approval_hours()));
+  return absl::OkStatus();
+}
+
 // The refund's row, its event and the return's units, for one fact on a refund.
 absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Event fact,
                                   bool created) {
   v1::Refund* state = record.mutable_state();
   const v1::Refund::Status before = state->status();
   if (absl::Status s = BookCosts(c, *state, &fact); !s.ok()) return s;
+  if (absl::Status s = AskToLook(c, *state, &fact); !s.ok()) return s;
   ApplyRefundFact(fact, state);
   fact.set_subject(state->name());
   fact.set_channel(state->channel());
@@ -271,7 +298,9 @@ bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::Actor& a
   if (basis.return_state && TakesOffOwnLabel(*basis.return_state, quote)) return true;
   if (plain.SerializeAsString() == spec.SerializeAsString()) return false;
   const auto due = QuoteFor(basis, plain);
-  return !due.ok() || due->total().minor_units() != quote.total().minor_units();
+  // Nobody can pay more than the order has left: what goes beyond it is no wish of the caller's.
+  return !due.ok() || std::min(due->total().minor_units(), quote.refundable().minor_units()) !=
+                          quote.total().minor_units();
 }
 
 // Whether a refund takes somebody else's approval, and why.
@@ -646,7 +675,14 @@ absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundReques
   if (!record.ok()) return record.status();
   const v1::Refund& state = record->state();
   const v1::Money* amount = request.has_amount() ? &request.amount() : nullptr;
-  if (absl::Status s = CheckSettleRefund(state, request.proof(), amount); !s.ok()) return s;
+  if (absl::Status s = CheckSettleRefund(state, request.paid(), request.proof(), amount); !s.ok()) {
+    return s;
+  }
+  if (AwaitsSettlement(state)) {
+    v1::Event fact = c.NewEvent(state.name(), state.channel());
+    fact.mutable_refund_difference_settled()->set_proof(request.proof());
+    return RecordRefundFact(c, *std::move(record), std::move(fact));
+  }
   if (amount != nullptr && request.paid()) {
     if (absl::Status s = CheckPaidAmount(*amount, state.total(), c.actor.role(), "amount"); !s.ok())
       return s;

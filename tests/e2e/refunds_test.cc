@@ -129,6 +129,12 @@ TEST_F(RefundsTest, AnotherAmountThanWasAskedForIsFoundOnRefundAndReturn) {
   state = Get(state);
   ASSERT_EQ(state.findings_size(), 1) << state.DebugString();
   EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+  // Somebody has to see to it.
+  ASSERT_EQ(WorkItems().size(), 1u);
+  EXPECT_EQ(WorkItems()[0].subject(), refund.name());
+  EXPECT_EQ(WorkItems()[0].action(), "19.00 USD was refunded instead of 20.00 USD");
+  EXPECT_EQ(WorkItems()[0].due_at().seconds(),
+            absl::ToUnixSeconds(clock().Now() + absl::Hours(24)));
   // The rest can be paid still, as the finding says, and no more than that.
   SetMode("fake-market", "");
   v1::IssueRefundRequest rest;
@@ -137,7 +143,50 @@ TEST_F(RefundsTest, AnotherAmountThanWasAskedForIsFoundOnRefundAndReturn) {
   *rest.mutable_spec()->mutable_goodwill() = MoneyOf(101, "USD");
   EXPECT_EQ(api().Call(&Refunds::IssueRefund, rest).reason(), "EXCEEDS_REFUNDABLE");
   *rest.mutable_spec()->mutable_goodwill() = MoneyOf(100, "USD");
-  Issue(rest, v1::Refund::STATUS_SUCCEEDED);
+  const v1::Refund paid = Issue(rest, v1::Refund::STATUS_SUCCEEDED);
+  // What was paid stays as it is; what was done about it ends the work.
+  settle.set_proof("the rest is " + paid.name());
+  *settle.mutable_amount() = MoneyOf(2000, "USD");
+  EXPECT_EQ(api().Call(&Refunds::SettleRefund, settle).reason(), "BAD_AMOUNT");
+  settle.clear_amount();
+  settle.set_paid(false);
+  EXPECT_EQ(api().Call(&Refunds::SettleRefund, settle).reason(), "INVALID_STATE");
+  settle.set_paid(true);
+  const auto seen = api().Call(&Refunds::SettleRefund, settle);
+  ASSERT_TRUE(seen.ok()) << seen.status.error_message();
+  EXPECT_EQ(seen->status(), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(seen->paid_amount().minor_units(), 1900);
+  EXPECT_EQ(seen->difference_proof(), settle.proof());
+  EXPECT_TRUE(WorkItems().empty());
+  EXPECT_EQ(api().Call(&Refunds::SettleRefund, settle).reason(), "INVALID_STATE");
+}
+
+TEST_F(RefundsTest, WhatGoodwillTookOfTheOrderIsTakenOffWithoutASecondPerson) {
+  const v1::Order order = Put(OrderOf("us", "113-1000008-0000008", {{"HAT", 1, 2000, 0}}));
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  v1::IssueRefundRequest goodwill;
+  goodwill.set_parent(kSeller);
+  goodwill.mutable_spec()->set_order(order.name());
+  *goodwill.mutable_spec()->mutable_goodwill() = MoneyOf(300, "USD");
+  Issue(goodwill, v1::Refund::STATUS_SUCCEEDED);
+  v1::IssueRefundRequest request;
+  request.set_parent(kSeller);
+  request.mutable_spec()->set_return_name(state.name());
+  const auto refused = ApiAs("operator:olga").Call(&Refunds::IssueRefund, request);
+  EXPECT_EQ(refused.reason(), "EXCEEDS_REFUNDABLE");
+  EXPECT_THAT(refused.status.error_message(), testing::HasSubstr("as `deduction`"));
+  // Less than the order has left is a decision of somebody's.
+  *request.mutable_spec()->mutable_deduction() = MoneyOf(301, "USD");
+  request.set_validate_only(true);
+  const auto less = ApiAs("operator:olga").Call(&Refunds::IssueRefund, request);
+  ASSERT_TRUE(less.ok()) << less.status.error_message();
+  EXPECT_EQ(less->status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  request.set_validate_only(false);
+  *request.mutable_spec()->mutable_deduction() = MoneyOf(300, "USD");
+  const auto issued = ApiAs("operator:olga").Call(&Refunds::IssueRefund, request);
+  ASSERT_TRUE(issued.ok()) << issued.status.error_message();
+  EXPECT_EQ(issued->status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(issued->total().minor_units(), 1700);
 }
 
 TEST_F(RefundsTest, WhatTheMarketplaceReportsAsRefundedTakesAManagerToPayAgain) {

@@ -171,6 +171,7 @@ void PrintRefund(const Terminal& terminal, const v1::Refund& refund) {
   if (!PaidAsAsked(refund)) {
     PrintField(terminal, "Paid amount", FormatMoney(refund.paid_amount()), Style::kWarn);
   }
+  PrintField(terminal, "Difference", refund.difference_proof());
   PrintField(terminal, "Payment id", refund.external_refund_id());
   PrintField(terminal, "Proof", refund.proof());
   PrintField(terminal, "Paid again as", refund.override_reason());
@@ -200,7 +201,8 @@ void PrintRefund(const Terminal& terminal, const v1::Refund& refund) {
                    << found << '\n';
     }
   }
-  if (refund.has_manual_action() && refund.status() == v1::Refund::STATUS_APPROVED) {
+  if (refund.has_manual_action() &&
+      (refund.status() == v1::Refund::STATUS_APPROVED || AwaitsSettlement(refund))) {
     terminal.out << '\n';
     PrintManualAction(terminal, refund.manual_action());
     terminal.out << "  then: aftersales refunds settle " << Printable(IdOf(refund.name()))
@@ -527,9 +529,12 @@ Where the marketplace has no API for refunds, `aftersales refunds show` lists th
   auto settle = std::make_shared<SettleOptions>();
   CLI::App* settle_command = commands.Add(
       *refunds, "settle",
-      "Say, with proof, how a refund ended that a person paid or that is unknown",
+      "Say, with proof, how a refund ended that a person paid or that is unknown, or what was done "
+      "about one that was paid otherwise than asked",
       R"(  aftersales refunds settle REFUND --paid --proof "statement 2026-03-10 line 12"
-  aftersales refunds settle REFUND --not-paid --proof "not in the transaction list")");
+  aftersales refunds settle REFUND --not-paid --proof "not in the transaction list"
+  aftersales refunds settle REFUND --paid --proof "the rest was paid as goodwill, rfd_01J"
+What was paid otherwise than asked stays as it was paid.)");
   settle_command->add_flag("--paid", settle->paid, "It was paid");
   settle_command->add_flag("--not-paid", settle->not_paid, "It definitely was not");
   settle_command->add_option("--proof", settle->proof, "Reference, or why not; never card data")

@@ -7,6 +7,7 @@
 #include "core/domain/calendar.h"
 #include "core/domain/deadlines.h"
 #include "core/domain/exchange_fold.h"
+#include "core/domain/refund_fold.h"
 #include "core/domain/resource_names.h"
 #include "core/status/text.h"
 #include "core/store/sqlite/row.h"
@@ -497,7 +498,8 @@ void Session::PutRefund(const RefundRecord& record, bool created) {
   record.SerializeToString(&buffer_);
   // A person has to act where there is no API, and where nobody knows how the payment ended.
   std::optional<int64_t> due, kind;
-  if (refund.has_manual_action() && refund.status() == v1::Refund::STATUS_APPROVED) {
+  if (refund.has_manual_action() &&
+      (refund.status() == v1::Refund::STATUS_APPROVED || AwaitsSettlement(refund))) {
     kind = v1::Deadline::KIND_MANUAL_ACTION;
   } else if (refund.status() == v1::Refund::STATUS_UNKNOWN) {
     kind = v1::Deadline::KIND_REFUND_QUERY;

@@ -132,6 +132,8 @@ std::string_view KindOf(const Event& event) {
       return "refund_unreconciled";
     case Event::kRefundMismatched:
       return "refund_mismatched";
+    case Event::kRefundDifferenceSettled:
+      return "refund_difference_settled";
     case Event::kExchangeOffered:
       return "exchange_offered";
     case Event::kExchangeAccepted:
