@@ -78,7 +78,8 @@ absl::StatusOr<Report> Check(const CheckOptions& options,
     subject.host_version = options.host_version;
     subject.scratch = scratch.path() / absl::StrCat(++number);
     fs::create_directory(subject.scratch);
-    TestResult result = options.in_process ? RunHere(test, subject) : RunInChild(test, subject);
+    TestResult result = options.in_process ? RunHere(test, subject)
+                                           : RunInChild(test, subject, options.interrupted);
     std::error_code ignored;
     fs::remove_all(subject.scratch, ignored);
     return result;
@@ -105,6 +106,9 @@ absl::StatusOr<Report> Check(const CheckOptions& options,
       result = {test.id, test.description, Skip(absl::StrCat("it waits for ", kStarts)), 0, 0, ""};
     } else {
       result = run(test);
+    }
+    if (options.interrupted != nullptr && options.interrupted()) {
+      return absl::CancelledError("the check was ended before it was through");
     }
     each(result);
     report.results.push_back(std::move(result));

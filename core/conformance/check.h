@@ -21,6 +21,7 @@ struct CheckOptions {
   bool in_process = false;                    // no processes for tests, for debuggers
   std::filesystem::path program;              // this program
   std::string host_version;
+  std::function<bool()> interrupted = nullptr;  // whether somebody wants it to end now
 };
 
 struct Report {
@@ -34,7 +35,8 @@ struct Report {
 };
 
 // Runs the tests. `each` is told every result as it comes. INVALID_ARGUMENT for a file that is not
-// there or a group that is none; what is wrong with the plugin is in the report.
+// there or a group that is none; CANCELLED once `interrupted` says so; what is wrong with the
+// plugin is in the report.
 absl::StatusOr<Report> Check(const CheckOptions& options,
                              const std::function<void(const TestResult&)>& each);
 

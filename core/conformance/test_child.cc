@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -96,19 +97,20 @@ std::string LastOutput(const fs::path& folder) {
   return text.empty() ? "" : absl::StrCat("; it printed: ", text);
 }
 
-// Waits for a process; whether it ended in time.
-bool Await(int pid_fd, std::chrono::milliseconds time) {
+// Waits for a process; whether it ended in time, and before somebody wants the check to end.
+bool Await(int pid_fd, std::chrono::milliseconds time, const std::function<bool()>& interrupted) {
+  constexpr std::chrono::milliseconds kTick{50};
   const auto until = SteadyClock::now() + time;
-  while (true) {
+  while (interrupted == nullptr || !interrupted()) {
     const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(until - SteadyClock::now()).count();
-    if (left <= 0) return false;
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - SteadyClock::now());
+    if (left.count() <= 0) return false;
     pollfd watched = {pid_fd, POLLIN, 0};
-    const int ready = poll(&watched, 1, static_cast<int>(left));
+    const int ready = poll(&watched, 1, static_cast<int>(std::min(left, kTick).count()));
     if (ready > 0) return true;
-    if (ready == 0) return false;
-    if (errno != EINTR) return false;
+    if (ready < 0 && errno != EINTR) return false;
   }
+  return false;
 }
 
 std::string EndOf(const siginfo_t& info) {
@@ -163,7 +165,8 @@ int RunTestChild(const fs::path& folder) {
   return EXIT_FAILURE;
 }
 
-TestResult RunInChild(const TestCase& test, const Subject::Options& options) {
+TestResult RunInChild(const TestCase& test, const Subject::Options& options,
+                      const std::function<bool()>& interrupted) {
   TestResult result;
   result.id = test.id;
   result.description = test.description;
@@ -191,7 +194,11 @@ TestResult RunInChild(const TestCase& test, const Subject::Options& options) {
   posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  // Signals that this process keeps for a thread of its own are not kept from the child.
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   std::string program = options.program.string(), command = kTestCommand,
               folder = options.scratch.string();
   char* const arguments[] = {program.data(), command.data(), folder.data(), nullptr};
@@ -201,7 +208,7 @@ TestResult RunInChild(const TestCase& test, const Subject::Options& options) {
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return failed(std::strerror(error), "see whether there are free processes");
   const int pid_fd = pidfd_open(pid, 0);
-  const bool in_time = pid_fd >= 0 && Await(pid_fd, kTestTime);
+  const bool in_time = pid_fd >= 0 && Await(pid_fd, kTestTime, interrupted);
   kill(-pid, SIGKILL);  // with whatever the plugin has started
   siginfo_t info{};
   waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);

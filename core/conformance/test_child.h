@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "core/conformance/subject.h"
@@ -29,8 +30,10 @@ struct TestResult {
 int RunTestChild(const std::filesystem::path& folder);
 
 // Runs a test in a process of its own, `options.program plugin-check-test`, in `options.scratch`.
-// A crash, a hang and every other end is a result. The plugin's processes end with it.
-TestResult RunInChild(const TestCase& test, const Subject::Options& options);
+// A crash, a hang and every other end is a result. The plugin's processes end with it. Asks
+// `interrupted`, if there is one, several times a second, and ends the test once it says so.
+TestResult RunInChild(const TestCase& test, const Subject::Options& options,
+                      const std::function<bool()>& interrupted);
 // The same in this process, for debuggers: nothing is caught and nothing has a limit.
 TestResult RunHere(const TestCase& test, const Subject::Options& options);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "core/conformance/check.h"
 #include "core/conformance/report.h"
 #include "core/host/cli/command.h"
+#include "core/host/cli/signals.h"
 #include "core/host/cli/text.h"
 
 namespace aftersales::cli {
@@ -105,6 +107,12 @@ absl::StatusOr<int> Run(const Terminal& terminal, const CheckFlags& flags) {
     }
     options.config[setting.substr(0, equals)] = setting.substr(equals + 1);
   }
+  // Taken, so that no folder with the settings and no process is left behind. Not from a debugger.
+  std::optional<SignalWait> signals;
+  if (!flags.in_process) {
+    signals.emplace();
+    options.interrupted = [&signals] { return signals->raised(); };
+  }
   conformance::Report named;
   named.path = flags.path;
   named.seed = flags.seed;
@@ -154,6 +162,7 @@ test does is done for real, so give it settings of a test account. Exit code 0 w
       ->option_text("KEY=VALUE")
       ->allow_extra_args(false);
   command->add_option("--seed", flags->seed, "Seed of all that is random, 0 to 2^64-1; default 1")
+      ->check(CLI::NonNegativeNumber)
       ->option_text("N");
   command
       ->add_option("--group", flags->group,
