@@ -16,6 +16,7 @@
 #include "core/conformance/subject.h"
 #include "core/conformance/test_case.h"
 #include "core/plugins/child_process.h"
+#include "core/plugins/unix_address.h"
 
 namespace aftersales::conformance {
 namespace {
@@ -175,7 +176,7 @@ Outcome EndsInProcess(Subject& subject) {
 // then asked to end as they are.
 void ConfigureAt(const std::string& socket, const plugin::v1::ConfigureRequest& request) {
   const auto channel =
-      grpc::CreateChannel(absl::StrCat("unix:", socket), grpc::InsecureChannelCredentials());
+      grpc::CreateChannel(plugins::UnixAddress(socket), grpc::InsecureChannelCredentials());
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
   const std::string path = absl::StrCat(kLifecycle, "Configure");

@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "core/plugins/child_process.h"
 #include "core/plugins/http_sender.h"
+#include "core/plugins/unix_address.h"
 #include "core/plugins/value_store.h"
 
 namespace aftersales::plugins {
@@ -48,7 +49,7 @@ RemoteServices::Stub& RemoteServices::stub() {
     arguments.SetMaxReceiveMessageSize(kMessageBytes);
     arguments.SetMaxSendMessageSize(kMessageBytes);
     stub_ = plugin::v1::PluginHost::NewStub(grpc::CreateCustomChannel(
-        absl::StrCat("unix:", socket_), grpc::InsecureChannelCredentials(), arguments));
+        UnixAddress(socket_), grpc::InsecureChannelCredentials(), arguments));
   }
   return *stub_;
 }

@@ -26,6 +26,7 @@
 #include "core/plugins/child_process.h"
 #include "core/plugins/in_process.h"
 #include "core/plugins/remote_services.h"
+#include "core/plugins/unix_address.h"
 #include "google/rpc/status.pb.h"
 
 namespace aftersales::plugins {
@@ -311,7 +312,7 @@ absl::Status RunPlugin(const std::filesystem::path& file) {
   Runner runner(*transport, clock);
   grpc::AsyncGenericService service;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(absl::StrCat("unix:", socket), grpc::InsecureServerCredentials());
+  builder.AddListeningPort(UnixAddress(socket), grpc::InsecureServerCredentials());
   builder.RegisterAsyncGenericService(&service);
   builder.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
   builder.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMax));

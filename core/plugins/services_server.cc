@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "aftersales/plugin/v1/plugin_host_service.grpc.pb.h"
 #include "core/plugins/child_process.h"
+#include "core/plugins/unix_address.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -124,7 +125,7 @@ absl::StatusOr<std::unique_ptr<ServicesServer>> ServicesServer::Start(const std:
   std::unique_ptr<ServicesServer> server(new ServicesServer(socket));
   unlink(socket.c_str());
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(absl::StrCat("unix:", socket), grpc::InsecureServerCredentials());
+  builder.AddListeningPort(UnixAddress(socket), grpc::InsecureServerCredentials());
   builder.RegisterService(server->service_.get());
   builder.SetMaxReceiveMessageSize(kMessageBytes);
   builder.SetMaxSendMessageSize(kMessageBytes);

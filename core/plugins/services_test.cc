@@ -6,7 +6,6 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -19,6 +18,9 @@
 #include "core/plugins/http_recorder.h"
 #include "core/plugins/http_test_server.h"
 #include "core/plugins/registry.h"
+#include "core/plugins/test_log.h"
+#include "core/plugins/unix_address.h"
+#include "core/status/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -48,8 +50,8 @@ class ServicesTest : public ::testing::TestWithParam<const char*> {
     (isolated() ? options_.isolate : options_.in_process) = {"all"};
   }
   void TearDown() override {
-    EXPECT_THAT(Logged(), Not(HasSubstr(kSecret)));
     registry_.reset();
+    EXPECT_THAT(log_.Text(), Not(HasSubstr(kSecret)));
     fs::remove_all(folder_);
   }
 
@@ -62,8 +64,7 @@ class ServicesTest : public ::testing::TestWithParam<const char*> {
     registry_ = std::make_unique<PluginRegistry>(
         options_, [] { return absl::Now(); },
         [this](LogLevel, std::string_view plugin, std::string_view text) {
-          std::lock_guard lock(log_mu_);
-          log_ += std::string(plugin) + ": " + std::string(text) + "\n";
+          log_.Add(Cat(plugin, ": ", text));
         });
     EXPECT_EQ(registry_->LoadAll(), absl::OkStatus());
     return *registry_;
@@ -73,16 +74,12 @@ class ServicesTest : public ::testing::TestWithParam<const char*> {
     const auto listed = registry_->Get("services");
     return listed ? listed->problem() : "not listed";
   }
-  std::string Logged() {
-    std::lock_guard lock(log_mu_);
-    return log_;
-  }
 
   // One command in, `CODE TEXT` out.
   std::string Ask(const std::string& command, absl::Duration time = absl::InfiniteDuration()) {
     if (registry_ == nullptr) Load();
     PluginHandle* plugin = registry_->Find("services");
-    if (plugin == nullptr) return Logged();
+    if (plugin == nullptr) return log_.Text();
     plugin::v1::ValidateTrackingNumbersRequest request;
     plugin::v1::ValidateTrackingNumbersResponse response;
     request.add_queries()->set_tracking_number(command);
@@ -100,8 +97,7 @@ class ServicesTest : public ::testing::TestWithParam<const char*> {
   fs::path folder_;
   PluginRegistry::Options options_;
   std::unique_ptr<PluginRegistry> registry_;
-  std::mutex log_mu_;
-  std::string log_;
+  TestLog log_;
 };
 
 TEST_P(ServicesTest, SendsARequestAsItIs) {
@@ -472,7 +468,7 @@ class ServicesServerTest : public ::testing::Test {
   }
   grpc::Status Get(const std::vector<std::string>& tokens, std::string* value = nullptr) {
     const auto stub = plugin::v1::PluginHost::NewStub(
-        grpc::CreateChannel("unix:" + server_->socket(), grpc::InsecureChannelCredentials()));
+        grpc::CreateChannel(UnixAddress(server_->socket()), grpc::InsecureChannelCredentials()));
     grpc::ClientContext context;
     for (const std::string& token : tokens) context.AddMetadata("aftersales-plugin-token", token);
     plugin::v1::GetValueRequest request;

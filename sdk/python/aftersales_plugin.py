@@ -29,6 +29,7 @@ import signal
 import sys
 import threading
 import time
+import urllib.parse
 from concurrent import futures
 
 import grpc
@@ -48,6 +49,11 @@ class Error(Exception):
     def __init__(self, code, message):
         super().__init__(message)
         self.code = code
+
+
+def _unix(path):
+    # gRPC reads the address as a URI.
+    return "unix:" + urllib.parse.quote(path)
 
 
 def log(level, text):
@@ -99,7 +105,7 @@ class Host:
         path = os.environ.get("AFTERSALES_PLUGIN_HOST_SOCKET", "")
         self.available = bool(path)
         self._token = os.environ.get("AFTERSALES_PLUGIN_TOKEN", "")
-        self._channel = grpc.insecure_channel(f"unix:{path}") if path else None
+        self._channel = grpc.insecure_channel(_unix(path)) if path else None
 
     def secret(self, key):
         """The value of a secret setting, as it is now."""
@@ -170,7 +176,7 @@ def serve(plugin, contract, service):
     server.add_generic_rpc_handlers((
         serving.handlers(lifecycle_pb2.DESCRIPTOR.services_by_name["PluginLifecycle"]),
         serving.handlers(contract.DESCRIPTOR.services_by_name[service])))
-    server.add_insecure_port(f"unix:{socket}")
+    server.add_insecure_port(_unix(socket))
     server.start()
     os.write(handshake, f"1|1|unix|{socket}|grpc\n".encode())
     os.close(handshake)
