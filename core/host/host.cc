@@ -13,8 +13,10 @@
 #include <atomic>
 #include <cstdlib>
 #include <system_error>
+#include <thread>
 
 #include "absl/strings/numbers.h"
+#include "absl/synchronization/notification.h"
 #include "core/api/message_check.h"
 #include "core/api/services.h"
 #include "core/engine/clock.h"
@@ -30,6 +32,10 @@
 
 namespace aftersales::host {
 namespace {
+
+// What calls of plugins get to end by themselves when the host ends. What is not known then is
+// asked for at the next start.
+constexpr absl::Duration kPluginGrace = absl::Seconds(5);
 
 // Holds the directory for this process.
 class DirectoryLock {
@@ -224,7 +230,16 @@ void Host::Shutdown(absl::Duration grace) {
   // Live streams would keep Shutdown waiting for its whole deadline.
   parts_->services->Drain();
   parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
-  parts_->engine->Stop();
+  {
+    // A plugin that hangs would keep the host for as long as its calls may take.
+    absl::Notification ended;
+    std::thread impatient([&] {
+      if (!ended.WaitForNotificationWithTimeout(kPluginGrace)) parts_->plugins->AbortCalls();
+    });
+    parts_->engine->Stop();
+    ended.Notify();
+    impatient.join();
+  }
   parts_->store->Stop();
   parts_->server.reset();
 }

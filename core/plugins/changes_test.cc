@@ -14,7 +14,9 @@
 
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "core/plugins/registry.h"
+#include "core/plugins/test_log.h"
 #include "core/status/refusal.h"
+#include "core/status/text.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -53,8 +55,7 @@ class ChangesTest : public ::testing::Test {
     registry_ = std::make_unique<PluginRegistry>(
         options_, [] { return absl::Now(); },
         [this](LogLevel, std::string_view plugin, std::string_view text) {
-          std::lock_guard lock(log_mu_);
-          log_ += std::string(plugin) + ": " + std::string(text) + "\n";
+          log_.Add(Cat(plugin, ": ", text));
         });
     return registry_->LoadAll();
   }
@@ -108,8 +109,7 @@ class ChangesTest : public ::testing::Test {
   fs::path folder_;
   PluginRegistry::Options options_;
   std::unique_ptr<PluginRegistry> registry_;
-  std::mutex log_mu_;
-  std::string log_;
+  TestLog log_;
 };
 
 TEST_F(ChangesTest, OnlyWhatSomebodyNamedIsUsed) {
@@ -240,7 +240,8 @@ TEST_F(ChangesTest, UpgradedUnderLoadNoCallFails) {
     ASSERT_TRUE(upgraded.ok()) << upgraded.status();
     EXPECT_EQ(upgraded->version(), "2.0.0");
   });
-  EXPECT_THAT(log_, HasSubstr("1.2.3 at " + fs::canonical(old_file).string() + " to 2.0.0"));
+  EXPECT_TRUE(log_.Says("1.2.3 at " + fs::canonical(old_file).string() + " to 2.0.0"))
+      << log_.Text();
   ASSERT_TRUE(Start().ok());
   EXPECT_EQ(registry_->List().size(), 1u) << "the old file is not loaded beside it";
   EXPECT_EQ(Get().version(), "2.0.0");
@@ -274,6 +275,110 @@ TEST_F(ChangesTest, WhatCannotBeReadIsNotForgotten) {
   const absl::Status refused = Start();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("plugins.json"));
+}
+
+TEST_F(ChangesTest, WhatCannotBeKeptIsNotDone) {
+  options_.files = {Put("good_plugin", "good")};
+  options_.in_process = {"all"};
+  ASSERT_TRUE(Start().ok());
+  fs::create_directory(options_.data_directory / "plugins.json.next");
+  const fs::path next = folder_ / "good-2.so";
+  fs::copy_file(kPlugins / "good_plugin_2.so", next);
+  for (const auto& refused :
+       {registry_->Disable("good").status(), registry_->Isolate("good", false).status(),
+        registry_->Upgrade("good", next, "").status()}) {
+    EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("nothing was changed"));
+  }
+  EXPECT_EQ(Get().version(), "1.2.3");
+  EXPECT_EQ(Pid(), std::to_string(getpid()));
+}
+
+TEST_F(ChangesTest, OfAFileThatIsGoneAnotherOneTakesThePlace) {
+  const fs::path old_file = fs::canonical(Put("good_plugin", "good"));
+  const fs::path new_file = folder_ / "good-2.so";
+  fs::copy_file(kPlugins / "good_plugin_2.so", new_file);
+  options_.enable = {"good"};
+  ASSERT_TRUE(Start().ok());
+  ASSERT_TRUE(registry_->Upgrade("good", new_file, "").ok());
+  fs::remove(new_file);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Get().state(), v1::Plugin::STATE_FAILED);
+  EXPECT_THAT(Get().problem(), HasSubstr("aftersales plugins upgrade good FILE"));
+  EXPECT_THAT(Get().problem(), HasSubstr(old_file.string()));
+  EXPECT_EQ(ReasonOf(registry_->Upgrade("good", kPlugins / "other_plugin.so", "").status()),
+            "PLUGIN_UNUSABLE");
+  const auto back = registry_->Upgrade("good", old_file, "");
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_TRUE(Ask("plain").ok());
+  EXPECT_EQ(registry_->List().size(), 1u);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Get().version(), "1.2.3");
+  EXPECT_EQ(registry_->List().size(), 1u);
+}
+
+TEST_F(ChangesTest, DisabledInTheHostAndIsolatedItComesBackOutsideOfIt) {
+  options_.files = {Put("good_plugin", "good")};
+  options_.in_process = {"all"};
+  ASSERT_TRUE(Start().ok());
+  ASSERT_TRUE(registry_->Disable("good").ok());
+  ASSERT_TRUE(registry_->Isolate("good", false).ok());
+  EXPECT_EQ(ReasonOf(registry_->Enable("good", std::string(64, '0')).status()), "PLUGIN_UNUSABLE");
+  ASSERT_TRUE(registry_->Enable("good", "").ok());
+  EXPECT_NE(Pid(), std::to_string(getpid()));
+}
+
+TEST_F(ChangesTest, AProgramCannotRunInTheHost) {
+  options_.files = {kPlugins / "program.plugin"};
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(ReasonOf(registry_->Isolate("program", true).status()), "PLUGIN_IS_PROGRAM");
+  EXPECT_TRUE(registry_->Isolate("program", false).ok());
+}
+
+TEST_F(ChangesTest, CallsThatHangEndWithTheHost) {
+  options_.files = {Put("good_plugin", "good")};
+  ASSERT_TRUE(Start().ok());
+  absl::Status hung;
+  std::thread caller([&] { hung = Ask("hang"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  registry_->AbortCalls();
+  caller.join();
+  EXPECT_EQ(hung.code(), absl::StatusCode::kUnavailable) << hung;
+  EXPECT_FALSE(Ask("plain").ok()) << "it is over";
+}
+
+TEST_F(ChangesTest, NamesOfNothingAreSaid) {
+  Put("good_plugin", "good");
+  options_.enable = {"good"};
+  options_.isolate = {"god"};
+  ASSERT_TRUE(Start().ok());
+  EXPECT_TRUE(log_.Says("--isolate god names no plugin: names are those of files, such as good"))
+      << log_.Text();
+  EXPECT_THAT(log_.Text(), testing::Not(HasSubstr("--enable")));
+}
+
+TEST_F(ChangesTest, ALinkInAFolderOfOthersIsRefused) {
+  const fs::path file = Put("good_plugin", "good");
+  const fs::path loose = folder_ / "loose";
+  fs::create_directory(loose);
+  fs::create_symlink(file, loose / "good.so");
+  options_.files = {loose / "good.so"};
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Get().state(), v1::Plugin::STATE_HEALTHY);
+  fs::permissions(loose, fs::perms::all);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Get().state(), v1::Plugin::STATE_FAILED);
+  EXPECT_THAT(Get().problem(), HasSubstr("can be changed by everyone"));
+  EXPECT_THAT(Get().problem(), HasSubstr("aftersales plugins enable good` loads it"));
+}
+
+TEST_F(ChangesTest, ADataDirectoryMayHaveAnyName) {
+  options_.data_directory = folder_ / "a %41#b?c d";
+  options_.files = {Put("good_plugin", "good"), kPlugins / "program.plugin"};
+  ASSERT_TRUE(Start().ok());
+  EXPECT_TRUE(Ask("plain").ok());
+  EXPECT_EQ(registry_->Get("program")->state(), v1::Plugin::STATE_HEALTHY)
+      << registry_->Get("program")->problem();
 }
 
 TEST_F(ChangesTest, AManifestIsHeldTo) {

@@ -10,8 +10,10 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "core/plugins/runner.h"
 #include "core/plugins/unary_calls.h"
+#include "core/plugins/unix_address.h"
 #include "google/rpc/status.pb.h"
 
 namespace aftersales::plugins {
@@ -50,8 +52,8 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& socket) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
   arguments.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMax));
-  return grpc::CreateCustomChannel(absl::StrCat("unix:", socket),
-                                   grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(UnixAddress(socket), grpc::InsecureChannelCredentials(),
+                                   arguments);
 }
 
 // Whether nobody answered, but the connection was lost. A runner says which it was; of a program
@@ -112,6 +114,14 @@ void IsolatedTransport::Stop() {
   Wake();
   absl::MutexLock lock(&join_mu_);
   if (supervisor_.joinable()) supervisor_.join();
+}
+
+void IsolatedTransport::Abort() {
+  absl::MutexLock lock(&mu_);
+  stopping_ = true;
+  if (problem_.empty()) problem_ = "it was ended";
+  kill_reason_ = problem_;
+  Wake();
 }
 
 void IsolatedTransport::Wake() { eventfd_write(wake_fd_, 1); }
@@ -175,10 +185,11 @@ void IsolatedTransport::Supervise() {
       answered = answered_;
       if (!kill_reason_.empty()) problem = std::exchange(kill_reason_, std::string());
     }
-    if (stop && up != nullptr && !ended) TellShutdown(*up);
+    const bool abort = stop && !problem.empty();
+    if (stop && up != nullptr && !ended && !abort) TellShutdown(*up);
     up.reset();  // with the last call on it, its connection goes
     if (stop) {
-      child->Stop(kStopGrace);
+      abort ? child->Kill() : child->Stop(kStopGrace);
       return;
     }
     if (child != nullptr) {
@@ -203,6 +214,12 @@ void IsolatedTransport::Supervise() {
                      absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(1)))));
     absl::MutexLock lock(&mu_);
     problem_ = absl::StrCat("its process ", problem);
+    if (quarantined) {
+      absl::StrAppend(&problem_, ", ", ends_in_a_row,
+                      " times in a row without an answer; it is tried again at ",
+                      absl::FormatTime("%H:%M:%S", absl::Now() + wait, absl::UTCTimeZone()),
+                      " UTC, or at once with `aftersales plugins restart ", name_, "`");
+    }
     quarantined_ = quarantined;
     mu_.AwaitWithTimeout(absl::Condition(&stopping_), wait);
     if (stopping_) return;

@@ -63,6 +63,7 @@ class IsolatedTransport : public Transport {
   absl::Status Call(int method, const CallContext& context, std::string_view request,
                     CallBuffer* response) override;
   void Stop() override;
+  void Abort() override;
   std::optional<ProcessInfo> Process() const override;
 
  private:

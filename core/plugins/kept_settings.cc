@@ -20,9 +20,11 @@ namespace fs = std::filesystem;
 namespace json = google::protobuf::util;
 
 absl::Status CannotWrite(const fs::path& file) {
-  return absl::UnavailableError(absl::StrCat(
-      file.string(), " cannot be written: ", std::generic_category().message(errno),
-      "; what was set is not kept, make the folder writable for the user of the host"));
+  const bool full = errno == ENOSPC || errno == EDQUOT;
+  return absl::UnavailableError(
+      absl::StrCat(file.string(), " cannot be written: ", std::generic_category().message(errno),
+                   "; nothing was changed, ",
+                   full ? "make room there" : "make the folder writable for the user of the host"));
 }
 
 bool WriteAll(int fd, std::string_view bytes) {

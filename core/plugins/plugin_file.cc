@@ -1,6 +1,7 @@
 #include "core/plugins/plugin_file.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <type_traits>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -126,13 +128,9 @@ absl::Status CheckOwnership(const std::filesystem::path& path, const struct stat
   return absl::OkStatus();
 }
 
-absl::StatusOr<struct stat> Stat(const std::filesystem::path& path) {
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot look at ", path.string(), ": ", std::strerror(errno)));
-  }
-  return info;
+absl::Status CannotLookAt(const std::filesystem::path& path) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot look at ", path.string(), ": ", std::strerror(errno)));
 }
 
 std::string Sha256(std::string_view bytes) {
@@ -161,29 +159,42 @@ absl::StatusOr<std::string> ManifestSha256(const std::filesystem::path& plugin) 
 
 // The bytes of a file that only root and the user of this process could have put there.
 absl::StatusOr<std::string> ReadTrusted(const std::filesystem::path& path) {
-  absl::StatusOr<struct stat> info = Stat(path);
-  if (!info.ok()) return info.status();
-  if (!S_ISREG(info->st_mode)) {
+  // Some that the system makes up keep a reader waiting for ever.
+  const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0 && errno != ENXIO) return CannotLookAt(path);
+  const absl::Cleanup closed = [fd] { close(fd); };
+  struct stat info;
+  if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError("is not a file; name the plugin's file itself");
   }
-  if (absl::Status status = CheckOwnership(path, *info); !status.ok()) return status;
-  const std::filesystem::path folder = path.parent_path();
-  const absl::StatusOr<struct stat> folder_info = Stat(folder);
-  if (!folder_info.ok()) return folder_info.status();
-  if (absl::Status status = CheckOwnership(folder, *folder_info); !status.ok()) return status;
-  if (static_cast<std::uintmax_t>(info->st_size) > kFileBytesMax) {
+  if (absl::Status status = CheckOwnership(path, info); !status.ok()) return status;
+  if (absl::Status status = CheckPluginFolder(path.parent_path()); !status.ok()) return status;
+  if (static_cast<std::uintmax_t>(info.st_size) > kFileBytesMax) {
     return Broken(
-        absl::StrCat("it has ", info->st_size, " bytes, at most ", kFileBytesMax, " are read"));
+        absl::StrCat("it has ", info.st_size, " bytes, at most ", kFileBytesMax, " are read"));
   }
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad() || !file.is_open()) {
-    return absl::FailedPreconditionError("cannot be read; check its permissions");
+  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got = read(fd, bytes.data() + have, bytes.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      return absl::FailedPreconditionError(
+          got == 0 ? "became shorter while it was read; try it again once it is there as a whole"
+                   : absl::StrCat("cannot be read: ", std::strerror(errno)));
+    }
+    have += static_cast<size_t>(got);
   }
   return bytes;
 }
 
 }  // namespace
+
+absl::Status CheckPluginFolder(const std::filesystem::path& folder) {
+  struct stat info;
+  if (stat(folder.c_str(), &info) != 0) return CannotLookAt(folder);
+  return CheckOwnership(folder, info);
+}
 
 absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
   const std::optional<Elf64_Ehdr> header = At<Elf64_Ehdr>(bytes, 0);
@@ -265,6 +276,12 @@ bool IsPluginProgram(const std::filesystem::path& path) { return path.extension(
 absl::StatusOr<std::string> CheckPluginProgram(const std::filesystem::path& path) {
   const auto bytes = ReadTrusted(path);
   if (!bytes.ok()) return bytes.status();
+  if (const auto object = ReadSharedObject(*bytes);
+      object.ok() && std::find(object->exported.begin(), object->exported.end(),
+                               AFTERSALES_ENTRY_SYMBOL) != object->exported.end()) {
+    return absl::FailedPreconditionError(
+        "is a shared object under the name of a program; give it a name that ends in .so");
+  }
   if (access(path.c_str(), X_OK) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("is no shared object by its name, and cannot be executed as a program: ",

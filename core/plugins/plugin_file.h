@@ -44,6 +44,10 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes);
 // bytes, in hexadecimal.
 absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path);
 
+// Whether a folder is owned by root or by the user of this process, and cannot be changed by others
+// (but for the sticky bit, as /tmp has it). FAILED_PRECONDITION says which it is and what to do.
+absl::Status CheckPluginFolder(const std::filesystem::path& folder);
+
 // Whether `sha256` is that of a file: any is when none is `wanted`. FAILED_PRECONDITION.
 absl::Status CheckSha256(std::string_view sha256, std::string_view wanted, std::string_view source);
 

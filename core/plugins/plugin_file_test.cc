@@ -1,6 +1,7 @@
 #include "core/plugins/plugin_file.h"
 
 #include <elf.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <filesystem>
@@ -85,6 +86,24 @@ TEST_F(PluginFileTest, OtherFilesAreRefused) {
   EXPECT_THAT(Problem(Write("text.so", "#!/bin/sh\necho hello, this is no plugin at all\n" +
                                            std::string(100, ' '))),
               HasSubstr("does not start as an ELF file"));
+}
+
+// Those would keep their reader waiting for ever.
+TEST_F(PluginFileTest, WhatIsNoFileIsNotReadAtAll) {
+  const fs::path pipe = folder_ / "pipe.so";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(Problem(pipe), HasSubstr("is not a file"));
+  EXPECT_THAT(Problem("/dev/zero"), HasSubstr("is not a file"));
+  EXPECT_NE(Problem("/proc/kmsg"), "");
+  EXPECT_NE(Problem("/proc/self/status"), "");
+  EXPECT_NE(Problem(Write("empty.so", "")), "");
+}
+
+TEST_F(PluginFileTest, ASharedObjectIsNoProgram) {
+  const fs::path versioned = Write("good.so.1", ReadFile(kPlugins / "good_plugin.so"));
+  ASSERT_TRUE(IsPluginProgram(versioned));
+  EXPECT_THAT(std::string(CheckPluginProgram(versioned).status().message()),
+              HasSubstr("a name that ends in .so"));
 }
 
 TEST_F(PluginFileTest, AnotherMachineIsRefused) {

@@ -167,6 +167,11 @@ bool PluginHandle::isolated() const {
   return behind->plugin.transport != nullptr && behind->plugin.transport->Process().has_value();
 }
 
+bool PluginHandle::in_process() const {
+  const std::shared_ptr<Behind> behind = Current();
+  return behind->plugin.transport != nullptr && !behind->plugin.transport->Process().has_value();
+}
+
 v1::Plugin::Capability PluginHandle::CapabilityOf(std::string_view method) const {
   const std::shared_ptr<Behind> behind = Current();
   const Method* found = behind->FindOfKind(method);
@@ -219,6 +224,15 @@ bool PluginHandle::Enable() {
   behind_->closed = false;
   enabled_ = true;
   return true;
+}
+
+void PluginHandle::AbortCalls() {
+  const std::shared_ptr<Behind> behind = Current();
+  {
+    absl::MutexLock lock(&behind->mu);
+    if (behind->running == 0 || behind->plugin.transport == nullptr) return;
+  }
+  behind->plugin.transport->Abort();
 }
 
 void PluginHandle::Drain(Behind& behind, absl::Duration drain) {

@@ -93,8 +93,10 @@ class PluginHandle {
   // Why what is to be told to it waits although it answers, for people to see; empty where it does
   // not. Its secrets are left out.
   void SetHeldUp(std::string_view why);
-  // Whether it runs, or would, in a process of its own.
+  // Whether it runs, or did until it was disabled, in a process of its own, or in this one. Neither
+  // of one that was disabled when the host started.
   bool isolated() const;
+  bool in_process() const;
   // Gives calls to another one from now on, of the same id and kind, and ends the one before once
   // its calls have, after `drain` at the latest. No call fails for the change.
   void Replace(LoadedPlugin plugin, absl::Duration drain);
@@ -104,6 +106,8 @@ class PluginHandle {
   // Makes calls again with what was there before. False where that has ended, so that another one
   // has to be put in its place.
   bool Enable();
+  // Ends its process if calls are under way there, and with it those calls, for good.
+  void AbortCalls();
 
  private:
   struct Method {

@@ -65,6 +65,19 @@ bool Names(const std::set<std::string>& names, const fs::path& path) {
   return names.contains("all") || names.contains(path.stem().string());
 }
 
+// Where a file really is. One that is not there keeps its name, and so does a link that others
+// could turn: both fail with it.
+fs::path RealPath(const fs::path& path) {
+  std::error_code error;
+  const fs::path given = fs::absolute(path, error);
+  if (fs::is_symlink(fs::symlink_status(given, error)) &&
+      !CheckPluginFolder(given.parent_path()).ok()) {
+    return given;
+  }
+  fs::path real = fs::canonical(given, error);
+  return error ? given : real;
+}
+
 const KeptPlugin* KeptOf(const KeptSettings& kept, std::string_view id) {
   const auto found = std::find_if(kept.plugins().begin(), kept.plugins().end(),
                                   [&](const KeptPlugin& plugin) { return plugin.id() == id; });
@@ -168,10 +181,7 @@ PluginRegistry::~PluginRegistry() = default;
 std::vector<PluginRegistry::Found> PluginRegistry::FindFiles() const {
   std::vector<Found> files;
   const auto add = [&](const fs::path& path, bool in_use) {
-    std::error_code error;
-    fs::path real = fs::canonical(path, error);
-    // One that is not there keeps its name and fails with it.
-    if (error) real = fs::absolute(path, error);
+    const fs::path real = RealPath(path);
     const auto same = std::find_if(files.begin(), files.end(),
                                    [&](const Found& other) { return other.path == real; });
     if (same == files.end()) {
@@ -218,6 +228,7 @@ absl::Status PluginRegistry::LoadAll() {
     });
     files.push_back({plugin.path(), true});
   }
+  CheckNames(files);
   // Failures are listed last, so that none takes the id of a plugin that loads after it.
   std::vector<std::pair<v1::Plugin, std::string>> failures;
   std::vector<fs::path> unused;
@@ -242,7 +253,16 @@ absl::Status PluginRegistry::LoadAll() {
     if (loaded.ok()) {
       AddLoaded(*std::move(loaded));
     } else {
-      failures.emplace_back(std::move(listed), std::string(loaded.status().message()));
+      std::string problem(loaded.status().message());
+      if (plugin != nullptr && plugin->pinned()) {
+        // It is known who it should be, though it cannot say so.
+        listed.set_name(absl::StrCat("plugins/", plugin->id()));
+        absl::StrAppend(&problem, "; `aftersales plugins upgrade ", plugin->id(),
+                        " FILE` has another file used",
+                        plugin->replaces().empty() ? "" : ", such as the one before it, ",
+                        plugin->replaces());
+      }
+      failures.emplace_back(std::move(listed), std::move(problem));
     }
   }
   for (auto& [listed, problem] : failures) {
@@ -261,6 +281,28 @@ absl::Status PluginRegistry::LoadAll() {
     }
   }
   return absl::OkStatus();
+}
+
+void PluginRegistry::CheckNames(const std::vector<Found>& files) const {
+  const std::pair<const char*, const std::set<std::string>*> options[] = {
+      {"enable", &options_.enable},
+      {"isolate", &options_.isolate},
+      {"in-process", &options_.in_process}};
+  for (const auto& [option, names] : options) {
+    for (const std::string& name : *names) {
+      if (name == "all" || std::any_of(files.begin(), files.end(), [&](const Found& found) {
+            return found.path.stem() == name;
+          })) {
+        continue;
+      }
+      std::set<std::string> there;
+      for (const Found& found : files) there.insert(found.path.stem().string());
+      log_(LogLevel::kWarning, "",
+           absl::StrCat("--", option, " ", name, " names no plugin: names are those of files, ",
+                        there.empty() ? "and none was found"
+                                      : absl::StrCat("such as ", absl::StrJoin(there, ", "))));
+    }
+  }
 }
 
 bool PluginRegistry::IsIsolated(const fs::path& path, const KeptPlugin* kept) const {
@@ -435,7 +477,6 @@ void PluginRegistry::AddIdle(v1::Plugin plugin, v1::Plugin::State state, std::st
                              : plugin.name().substr(std::string_view("plugins/").size());
   plugin.set_state(state);
   plugin.set_path(Utf8(plugin.path()));
-  plugin.set_problem(absl::StrCat("plugin file ", plugin.path(), ": ", Utf8(problem)));
   // The list is keyed by id, and a file that is no plugin may be called like one that is.
   std::string free_id = id;
   {
@@ -444,6 +485,12 @@ void PluginRegistry::AddIdle(v1::Plugin plugin, v1::Plugin::State state, std::st
       free_id = absl::StrCat(id, "-", i);
     }
     plugin.set_name(absl::StrCat("plugins/", free_id));
+    plugin.set_problem(
+        absl::StrCat("plugin file ", plugin.path(), ": ", Utf8(problem),
+                     state == v1::Plugin::STATE_FAILED
+                         ? absl::StrCat("; once that is mended, `aftersales plugins enable ",
+                                        free_id, "` loads it, or the next start of the host")
+                         : ""));
     idle_.emplace(free_id, plugin);
   }
   log_(state == v1::Plugin::STATE_FAILED ? LogLevel::kError : LogLevel::kInfo, free_id,
@@ -516,50 +563,68 @@ absl::Status PluginRegistry::Keep(const std::string& id,
   return absl::OkStatus();
 }
 
-absl::Status PluginRegistry::Reload(PluginHandle& handle, const fs::path& path, bool isolated,
-                                    std::string_view sha256) {
+absl::StatusOr<LoadedPlugin> PluginRegistry::LoadInPlaceOf(const PluginHandle& handle,
+                                                           const fs::path& path, bool isolated,
+                                                           std::string_view sha256) const {
   v1::Plugin listed;
   auto loaded = Load(path, isolated, sha256, handle.id(), &listed);
-  if (!loaded.ok()) {
-    const plugin::v1::DescribeResponse now = handle.description();
-    return Unusable(absl::StrCat("plugin file ", path.string(), listed.version().empty() ? "" : " ",
-                                 listed.version(), ": ", std::string(loaded.status().message()),
-                                 "; ", handle.id(), " ", now.version(), " at ", handle.path(),
-                                 handle.enabled() ? " goes on" : " stays as it is"));
-  }
-  handle.Replace(*std::move(loaded), options_.drain);
+  if (loaded.ok()) return loaded;
+  const plugin::v1::DescribeResponse now = handle.description();
+  return Unusable(absl::StrCat("plugin file ", path.string(), listed.version().empty() ? "" : " ",
+                               listed.version(), ": ", std::string(loaded.status().message()), "; ",
+                               handle.id(), " ", now.version(), " at ", handle.path(),
+                               handle.enabled() ? " goes on" : " stays as it is"));
+}
+
+void PluginRegistry::Take(PluginHandle& handle, LoadedPlugin plugin) const {
+  handle.Replace(std::move(plugin), options_.drain);
   (void)handle.CheckHealth(now_() + absl::Seconds(1));
-  return absl::OkStatus();
+}
+
+void PluginRegistry::TakeNew(const std::string& listed_as, LoadedPlugin plugin) {
+  {
+    absl::MutexLock lock(&mu_);
+    idle_.erase(listed_as);
+  }
+  AddLoaded(std::move(plugin));
 }
 
 absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::string_view sha256) {
   absl::MutexLock changing(&changing_mu_);
   if (PluginHandle* handle = Find(id)) {
-    if (!handle->enabled()) {
-      const KeptPlugin* kept = KeptOf(kept_, id);
-      if (!handle->Enable()) {
-        if (absl::Status status =
-                Reload(*handle, handle->path(), IsIsolated(handle->path(), kept),
-                       sha256.empty() && kept != nullptr ? kept->sha256() : sha256);
-            !status.ok()) {
-          return status;
-        }
-      }
-      if (absl::Status status = Keep(id,
-                                     [&](KeptPlugin* plugin) {
-                                       plugin->set_disabled(false);
-                                       plugin->clear_description();
-                                       if (!sha256.empty()) plugin->set_sha256(std::string(sha256));
-                                     });
+    const KeptPlugin* kept = KeptOf(kept_, id);
+    const bool isolated = IsIsolated(handle->path(), kept);
+    // The code of one in this process stays, whatever is said.
+    const bool here = handle->in_process() && !isolated;
+    if (handle->enabled() || here) {
+      if (absl::Status status = CheckSha256(handle->Snapshot().sha256(), sha256, "the request");
           !status.ok()) {
-        return status;
+        return Unusable(Cat("plugin ", id, ": ", std::string(status.message())));
       }
-      log_(LogLevel::kInfo, id, "was enabled");
-    } else if (absl::Status status =
-                   CheckSha256(handle->Snapshot().sha256(), sha256, "the request");
-               !status.ok()) {
-      return Unusable(Cat("plugin ", id, ": ", std::string(status.message())));
     }
+    if (handle->enabled()) return handle->Snapshot();
+    std::optional<LoadedPlugin> fresh;
+    if (!here) {
+      auto loaded = LoadInPlaceOf(*handle, handle->path(), isolated,
+                                  sha256.empty() && kept != nullptr ? kept->sha256() : sha256);
+      if (!loaded.ok()) return loaded.status();
+      fresh = *std::move(loaded);
+    }
+    if (absl::Status status = Keep(id,
+                                   [&](KeptPlugin* plugin) {
+                                     plugin->set_disabled(false);
+                                     plugin->clear_description();
+                                     if (!sha256.empty()) plugin->set_sha256(std::string(sha256));
+                                   });
+        !status.ok()) {
+      return status;
+    }
+    if (fresh) {
+      Take(*handle, *std::move(fresh));
+    } else {
+      handle->Enable();
+    }
+    log_(LogLevel::kInfo, id, "was enabled");
     return handle->Snapshot();
   }
   // A file that was put there since the host was started is found now.
@@ -575,7 +640,7 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::st
   const KeptPlugin* known = KeptAt(kept_, path);
   const std::string wanted(sha256.empty() && known != nullptr ? std::string_view(known->sha256())
                                                               : sha256);
-  auto loaded = Load(path, IsIsolated(path, nullptr), wanted, "", &listed);
+  auto loaded = Load(path, IsIsolated(path, known), wanted, "", &listed);
   if (!loaded.ok()) {
     return Unusable(
         Cat("plugin file ", path.string(), ": ", std::string(loaded.status().message())));
@@ -591,11 +656,7 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::st
       !status.ok()) {
     return status;
   }
-  {
-    absl::MutexLock lock(&mu_);
-    idle_.erase(id);
-  }
-  AddLoaded(*std::move(loaded));
+  TakeNew(id, *std::move(loaded));
   log_(LogLevel::kInfo, real, "was enabled");
   return Find(real)->Snapshot();
 }
@@ -635,11 +696,10 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Restart(const std::string& id) {
             id, "` first"));
   }
   const KeptPlugin* kept = KeptOf(kept_, id);
-  if (absl::Status status =
-          Reload(**handle, (*handle)->path(), true, kept == nullptr ? "" : kept->sha256());
-      !status.ok()) {
-    return status;
-  }
+  auto loaded =
+      LoadInPlaceOf(**handle, (*handle)->path(), true, kept == nullptr ? "" : kept->sha256());
+  if (!loaded.ok()) return loaded.status();
+  Take(**handle, *std::move(loaded));
   log_(LogLevel::kInfo, id, "was started anew");
   return (*handle)->Snapshot();
 }
@@ -648,14 +708,19 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Isolate(const std::string& id, bool i
   absl::MutexLock changing(&changing_mu_);
   auto handle = ToChange(id);
   if (!handle.ok()) return handle.status();
+  if (in_process && IsPluginProgram((*handle)->path())) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "PLUGIN_IS_PROGRAM",
+                  Cat("plugin ", id, " is a program, ", (*handle)->path(),
+                      ", and has a process of its own in any case; only a shared object can run "
+                      "in the host"));
+  }
   const KeptPlugin* kept = KeptOf(kept_, id);
-  if (!in_process && (*handle)->enabled() && !(*handle)->isolated()) {
-    if (absl::Status status =
-            Reload(**handle, (*handle)->path(), true, kept == nullptr ? "" : kept->sha256());
-        !status.ok()) {
-      return status;
-    }
-    log_(LogLevel::kInfo, id, "was moved into a process of its own");
+  std::optional<LoadedPlugin> moved;
+  if (!in_process && (*handle)->enabled() && (*handle)->in_process()) {
+    auto loaded =
+        LoadInPlaceOf(**handle, (*handle)->path(), true, kept == nullptr ? "" : kept->sha256());
+    if (!loaded.ok()) return loaded.status();
+    moved = *std::move(loaded);
   }
   if (absl::Status status = Keep(id,
                                  [&](KeptPlugin* plugin) {
@@ -666,29 +731,41 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Isolate(const std::string& id, bool i
       !status.ok()) {
     return status;
   }
+  if (moved) {
+    Take(**handle, *std::move(moved));
+    log_(LogLevel::kInfo, id, "was moved into a process of its own");
+  }
   return (*handle)->Snapshot();
 }
 
 absl::StatusOr<v1::Plugin> PluginRegistry::Upgrade(const std::string& id, const fs::path& path,
                                                    std::string_view sha256) {
   absl::MutexLock changing(&changing_mu_);
-  auto handle = ToChange(id);
-  if (!handle.ok()) return handle.status();
   if (!path.is_absolute()) {
     return InvalidField("path", "BAD_PATH",
                         "give an absolute path; the host does not know where you are");
   }
-  std::error_code error;
-  fs::path real = fs::canonical(path, error);
-  if (error) real = path;
-  const std::string before = (*handle)->path();
-  const std::string version = (*handle)->description().version();
-  if (absl::Status status = Reload(**handle, real, true, sha256); !status.ok()) return status;
-  if (absl::Status status = Keep(id,
+  PluginHandle* handle = Find(id);
+  const std::optional<v1::Plugin> now = Get(id);
+  if (!now) return ToChange(id).status();
+  const fs::path real = RealPath(path);
+  v1::Plugin listed;
+  // One that could not be loaded is known by its id only if somebody has set something about it.
+  auto loaded = handle != nullptr
+                    ? LoadInPlaceOf(*handle, real, true, sha256)
+                    : Load(real, true, sha256, KeptOf(kept_, id) == nullptr ? "" : id, &listed);
+  if (!loaded.ok()) {
+    if (handle != nullptr) return loaded.status();
+    return Unusable(
+        Cat("plugin file ", real.string(), ": ", std::string(loaded.status().message())));
+  }
+  const std::string real_id = loaded->description.plugin_id();
+  const std::string version = loaded->description.version();
+  if (absl::Status status = Keep(real_id,
                                  [&](KeptPlugin* plugin) {
                                    // The first one is what the options name.
-                                   if (plugin->replaces().empty() && before != real.string()) {
-                                     plugin->set_replaces(before);
+                                   if (plugin->replaces().empty() && now->path() != real.string()) {
+                                     plugin->set_replaces(now->path());
                                    }
                                    plugin->set_path(real.string());
                                    plugin->set_pinned(true);
@@ -700,10 +777,20 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Upgrade(const std::string& id, const 
       !status.ok()) {
     return status;
   }
-  log_(LogLevel::kInfo, id,
-       absl::StrCat("was upgraded from ", version, " at ", before, " to ",
-                    (*handle)->description().version(), " at ", real.string()));
-  return (*handle)->Snapshot();
+  if (handle != nullptr) {
+    Take(*handle, *std::move(loaded));
+  } else {
+    TakeNew(id, *std::move(loaded));
+  }
+  log_(LogLevel::kInfo, real_id,
+       absl::StrCat("was upgraded from ", now->version(), " at ", now->path(), " to ", version,
+                    " at ", real.string()));
+  return Find(real_id)->Snapshot();
+}
+
+void PluginRegistry::AbortCalls() {
+  absl::ReaderMutexLock lock(&mu_);
+  for (const auto& [id, handle] : loaded_) handle->AbortCalls();
 }
 
 }  // namespace aftersales::plugins

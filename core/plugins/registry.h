@@ -105,6 +105,10 @@ class PluginRegistry {
   absl::StatusOr<v1::Plugin> Upgrade(const std::string& id, const std::filesystem::path& path,
                                      std::string_view sha256);
 
+  // Ends the processes of plugins that have calls under way, and with them those calls. For the end
+  // of the host; what runs in this process cannot be ended.
+  void AbortCalls();
+
  private:
   // A file that was found.
   struct Found {
@@ -121,9 +125,15 @@ class PluginRegistry {
                                                   bool isolated) const;
   // Where children find what the host does for them.
   absl::StatusOr<ServicesServer*> Services(const std::string& run_directory) const;
-  // Loads a file into the place of a plugin.
-  absl::Status Reload(PluginHandle& handle, const std::filesystem::path& path, bool isolated,
-                      std::string_view sha256);
+  // Loads a file that is to take the place of a plugin, which goes on until Take.
+  absl::StatusOr<LoadedPlugin> LoadInPlaceOf(const PluginHandle& handle,
+                                             const std::filesystem::path& path, bool isolated,
+                                             std::string_view sha256) const;
+  void Take(PluginHandle& handle, LoadedPlugin plugin) const;
+  // The same where none of that id was loaded.
+  void TakeNew(const std::string& listed_as, LoadedPlugin plugin);
+  // Says which names of the options are those of no file.
+  void CheckNames(const std::vector<Found>& files) const;
   bool IsIsolated(const std::filesystem::path& path, const KeptPlugin* kept) const;
   absl::StatusOr<std::string> MakeDataDirectory(const std::string& id) const;
   // A new plugin, or one that could not be loaded, under an id that is free.

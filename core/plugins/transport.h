@@ -107,6 +107,8 @@ class Transport {
   // Ends it, for good: calls that run may fail, others are not made. Nothing happens to one that
   // runs in this process, whose code stays. By any thread, also at once with calls.
   virtual void Stop() {}
+  // The same without telling the plugin and without waiting: its process is killed.
+  virtual void Abort() {}
   // Nothing for one that runs in this process. By any thread.
   virtual std::optional<ProcessInfo> Process() const { return std::nullopt; }
 };
