@@ -9,6 +9,7 @@
 #include "core/domain/resource_names.h"
 #include "core/domain/tracking.h"
 #include "core/engine/commands.h"
+#include "core/plugins/transport.h"
 #include "core/status/refusal.h"
 #include "spdlog/spdlog.h"
 
@@ -17,6 +18,7 @@ namespace aftersales::engine {
 namespace {
 
 constexpr std::string_view kInvariantsSource = "invariants";
+constexpr int kJudgeAttempts = 5;
 
 }  // namespace
 
@@ -262,8 +264,12 @@ std::vector<v1::TrackingVerdict> JudgeTracking(plugins::PluginRegistry& plugins,
     plugin::v1::ValidateTrackingNumbersResponse response;
     plugins::PluginHandle::CallOptions options;
     options.deadline = now + absl::Seconds(5);
-    const absl::Status status =
-        carrier->Call("CarrierPlugin/ValidateTrackingNumbers", request, &response, options);
+    absl::Status status;
+    // It is a question: one whose process ended under it is asked again in the next.
+    for (int attempt = 0; attempt < kJudgeAttempts; ++attempt) {
+      status = carrier->Call("CarrierPlugin/ValidateTrackingNumbers", request, &response, options);
+      if (!plugins::WasLostProcess(status)) break;
+    }
     // A plugin that fails or answers nonsense has no opinion.
     if (status.ok() && response.verdicts_size() == request.queries_size()) {
       answers.push_back(std::move(response));
