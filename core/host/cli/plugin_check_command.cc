@@ -8,6 +8,8 @@
 #include <system_error>
 #include <vector>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/conformance/check.h"
@@ -162,7 +164,12 @@ test does is done for real, so give it settings of a test account. Exit code 0 w
       ->option_text("KEY=VALUE")
       ->allow_extra_args(false);
   command->add_option("--seed", flags->seed, "Seed of all that is random, 0 to 2^64-1; default 1")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            const bool digits = absl::c_all_of(text, absl::ascii_isdigit);
+            return digits ? std::string() : "must be a number from 0 to 2^64-1, not " + text;
+          },
+          ""))
       ->option_text("N");
   command
       ->add_option("--group", flags->group,
