@@ -154,10 +154,6 @@ void CheckEffects(const Stored& stored, const std::vector<Walked>& walks, const 
   }
 }
 
-}  // namespace
-
-namespace {
-
 // A carrier that was away when a parcel was recorded is named in its place, which is true and moves
 // no money. Who it is changes from run to run.
 std::string WithAllCarriers(const std::string& end) {
