@@ -9,14 +9,14 @@ namespace {
 using testing_util::ForAll;
 using testing_util::Random;
 
-struct Entry {
+struct ChainEntry {
   int64_t sequence;
   std::string body, hash;
 };
 
-bool Whole(const std::vector<Entry>& chain, const std::string& known = "") {
+bool Whole(const std::vector<ChainEntry>& chain, const std::string& known = "") {
   ChainCheck check(known);
-  for (const Entry& entry : chain) {
+  for (const ChainEntry& entry : chain) {
     if (!check.Take(entry.sequence, entry.body, entry.hash)) return false;
   }
   return check.met_known();
@@ -30,7 +30,7 @@ std::string AnyBytes(Random& random) {
 
 TEST(AuditChainProperty, EveryForgeryShows) {
   ForAll(100'000, [](Random& random) {
-    std::vector<Entry> chain;
+    std::vector<ChainEntry> chain;
     std::string hash = ChainStart();
     for (int n = random.Int(1, 6); n > 0; --n) {
       const std::string body = AnyBytes(random);
@@ -39,7 +39,7 @@ TEST(AuditChainProperty, EveryForgeryShows) {
     }
     ASSERT_TRUE(Whole(chain));
     ASSERT_TRUE(Whole(chain, hash));
-    std::vector<Entry> forged = chain;
+    std::vector<ChainEntry> forged = chain;
     const size_t at = static_cast<size_t>(random.Int(0, static_cast<int>(chain.size()) - 1));
     const int kind = random.Int(0, 6);
     bool by_known_only = false;

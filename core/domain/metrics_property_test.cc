@@ -20,7 +20,7 @@ using testing_util::Random;
 
 constexpr int kCases = 100'000;
 
-v1::Ratio Rate(int64_t numerator, int64_t denominator) {
+v1::Ratio RatioOf(int64_t numerator, int64_t denominator) {
   v1::Ratio ratio;
   ratio.set_numerator(numerator);
   ratio.set_denominator(denominator);
@@ -31,7 +31,7 @@ v1::Threshold AnyThreshold(Random& random) {
   v1::Threshold threshold;
   threshold.set_operator_(static_cast<v1::Threshold::Operator>(random.Int(1, 4)));
   const int64_t denominator = random.Between(1, random.OneIn(4) ? 1'000'000'000 : 10'000);
-  *threshold.mutable_limit() = Rate(random.Between(0, denominator), denominator);
+  *threshold.mutable_limit() = RatioOf(random.Between(0, denominator), denominator);
   return threshold;
 }
 
@@ -40,12 +40,12 @@ TEST(MetricProperty, HeadroomKeepsTheThresholdAndOneMoreMissesIt) {
     const v1::Threshold threshold = AnyThreshold(random);
     const int64_t denominator = random.Between(1, random.OneIn(4) ? 1'000'000'000 : 2'000);
     const int64_t numerator = random.Between(0, denominator);
-    const int64_t headroom = Headroom(Rate(numerator, denominator), threshold);
+    const int64_t headroom = Headroom(RatioOf(numerator, denominator), threshold);
     // Bad cases add to what should be low and take from what should be high.
     const bool low = threshold.operator_() == v1::Threshold::OPERATOR_LESS_THAN ||
                      threshold.operator_() == v1::Threshold::OPERATOR_AT_MOST;
     const auto with = [&](int64_t bad) {
-      return Rate(low ? numerator + bad : numerator - bad, denominator);
+      return RatioOf(low ? numerator + bad : numerator - bad, denominator);
     };
     const std::string said = std::to_string(numerator) + "/" + std::to_string(denominator) + " " +
                              threshold.ShortDebugString();
@@ -61,7 +61,7 @@ TEST(MetricProperty, PercentIsTheRateToTheNearestHundredth) {
   ForAll(kCases, [](Random& random) {
     const int64_t denominator = random.Between(1, 10'000'000);
     const int64_t numerator = random.Between(0, denominator);
-    const std::string text = Percent(Rate(numerator, denominator));
+    const std::string text = Percent(RatioOf(numerator, denominator));
     ASSERT_EQ(text.back(), '%');
     const size_t point = text.find('.');
     const int64_t hundredths =
@@ -132,7 +132,7 @@ TEST(MetricProperty, AnOrderIsDefectiveOnceHoweverOften) {
 
 // The counters as the engine keeps them: what an object contributed is taken away when it changes,
 // and what it contributes now is added.
-class Counters {
+class KeptCounters {
  public:
   void Change(const std::vector<Contribution>& before, const std::vector<Contribution>& after) {
     for (const Contribution& c : before) Add(c, -1);
@@ -143,7 +143,7 @@ class Counters {
     value += sign * c.amount;
     if (value == 0) values_.erase({c.fulfillment, static_cast<int>(c.counter), c.day});
   }
-  bool operator==(const Counters&) const = default;
+  bool operator==(const KeptCounters&) const = default;
   bool NeverNegative() const {
     return std::all_of(values_.begin(), values_.end(),
                        [](const auto& entry) { return entry.second > 0; });
@@ -161,7 +161,7 @@ TEST(MetricProperty, CountersThatFollowEveryChangeAreThoseOfARecount) {
     std::vector<v1::Shipment> shipments(3);
     std::vector<v1::Return> returns(3);
     std::string course;
-    Counters kept;
+    KeptCounters kept;
     for (int step = 0; step < 10; ++step) {
       const size_t at = static_cast<size_t>(random.Int(0, 2));
       switch (random.Int(0, 2)) {
@@ -204,7 +204,7 @@ TEST(MetricProperty, CountersThatFollowEveryChangeAreThoseOfARecount) {
           course += after.ShortDebugString() + "; ";
         }
       }
-      Counters recounted;
+      KeptCounters recounted;
       for (const v1::Order& order : orders) recounted.Change({}, Of(order, zone));
       for (const v1::Shipment& shipment : shipments) {
         recounted.Change({}, Of(shipment, v1::FULFILLMENT_MFN, zone));

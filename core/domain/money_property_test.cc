@@ -15,13 +15,14 @@ using testing_util::ForAll;
 using testing_util::Random;
 
 constexpr int kCases = 200'000;
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
+constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
+constexpr int64_t kSmallest = std::numeric_limits<int64_t>::min();
 
 // Mostly what a shop knows, and now and then the ends of the range.
 int64_t AnyAmount(Random& random) {
   if (random.OneIn(50))
-    return random.Of(std::vector<int64_t>{kMin, kMin + 1, -1, 0, 1, kMax - 1, kMax});
+    return random.Of(
+        std::vector<int64_t>{kSmallest, kSmallest + 1, -1, 0, 1, kLargest - 1, kLargest});
   const int64_t amount = random.Amount(random.OneIn(8) ? 62 : 30);
   return random.OneIn(4) ? -amount : amount;
 }
@@ -61,7 +62,7 @@ TEST(MoneyProperty, SharesSumToTheTotalAndAreWithinOneUnitOfTheExactOnes) {
     }
     ASSERT_TRUE(sum == absl::int128(total)) << total << " by " << ::testing::PrintToString(weights);
     // A discount takes the shares that the same price would give.
-    if (total == kMin) return;
+    if (total == kSmallest) return;
     const std::vector<int64_t> negated = Allocate(-total, weights);
     for (size_t i = 0; i < shares.size(); ++i) ASSERT_EQ(negated[i], -shares[i]);
   });
@@ -104,7 +105,7 @@ TEST(MoneyProperty, RoundingIsNearestWithHalvesAwayFromZero) {
     const int64_t denominator = random.OneIn(2) ? 10'000 : random.Between(1, 1'000'000);
     const absl::int128 numerator = absl::int128(amount) * rate;
     const int64_t rounded = RoundHalfAway(numerator, denominator);
-    if (rounded != kMax && rounded != kMin) {
+    if (rounded != kLargest && rounded != kSmallest) {
       const absl::int128 twice = Distance(absl::int128(rounded) * denominator, numerator) * 2;
       ASSERT_TRUE(twice <= denominator) << amount << " * " << rate << " / " << denominator;
       // A half goes away from zero.
@@ -114,7 +115,7 @@ TEST(MoneyProperty, RoundingIsNearestWithHalvesAwayFromZero) {
             << amount << " * " << rate << " / " << denominator;
       }
     }
-    if (rounded > -kMax && rounded < kMax) {
+    if (rounded > -kLargest && rounded < kLargest) {
       ASSERT_EQ(RoundHalfAway(-numerator, denominator), -rounded)
           << amount << " * " << rate << " / " << denominator;
     }
@@ -148,7 +149,7 @@ TEST(MoneyProperty, AddsExactlyOrRefuses) {
     const std::string said = a.ShortDebugString() + " and " + b.ShortDebugString();
     if (a.currency_code() != b.currency_code()) {
       ASSERT_EQ(ReasonOf(sum.status()), "CURRENCY_MISMATCH") << said;
-    } else if (exact > kMax || exact < kMin) {
+    } else if (exact > kLargest || exact < kSmallest) {
       ASSERT_EQ(ReasonOf(sum.status()), "AMOUNT_OVERFLOW") << said;
     } else {
       ASSERT_TRUE(sum.ok()) << said;
@@ -163,7 +164,7 @@ TEST(MoneyProperty, WhatIsWrittenIsReadAgain) {
     const std::string currency =
         random.Of(std::vector<std::string>{"USD", "EUR", "JPY", "KWD", "CLF"});
     int64_t amount = AnyAmount(random);
-    if (amount == kMin) amount = -kMax;
+    if (amount == kSmallest) amount = -kLargest;
     const std::string text = Format(Make(amount, currency));
     ASSERT_EQ(text.substr(text.size() - 4), " " + currency);
     const auto read = ParseMinorUnits(text.substr(0, text.size() - 4), currency);

@@ -26,12 +26,12 @@ using testing_util::Random;
 
 constexpr int kCases = 100'000;
 constexpr int kFacts = 12;
-constexpr std::string_view kName = "sellers/acme/returns/ret_1";
+constexpr std::string_view kFoldedReturn = "sellers/acme/returns/ret_1";
 
 class ReturnFoldProperty : public testing::Test {
  protected:
   v1::Return Of(const std::vector<v1::Event>& facts) const {
-    return FoldReturn(kName, Pointers(facts), context_);
+    return FoldReturn(kFoldedReturn, Pointers(facts), context_);
   }
 
   std::vector<v1::Event> AnyFacts(Random& random) {
@@ -153,7 +153,7 @@ class ReturnFoldProperty : public testing::Test {
   };
   v1::Return Of(const Shuffled& facts) const { return Of(facts.pointers); }
   v1::Return Of(const std::vector<const v1::Event*>& facts) const {
-    return FoldReturn(kName, facts, context_);
+    return FoldReturn(kFoldedReturn, facts, context_);
   }
 
   static testing::AssertionResult Same(const v1::Return& a, const v1::Return& b) {
@@ -192,7 +192,7 @@ TEST_F(ReturnFoldProperty, HoweverTheyArriveTheyEndInTheFoldOfAll) {
     const std::vector<v1::Event> facts = AnyFacts(random);
     const Shuffled arriving(random, facts);
     v1::Return state;
-    state.set_name(std::string(kName));
+    state.set_name(std::string(kFoldedReturn));
     std::string last;
     std::set<std::string> known;
     std::vector<const v1::Event*> taken;
@@ -273,7 +273,7 @@ TEST_F(ReturnFoldProperty, FactsInOrderMayBeAppliedOneByOne) {
       return FactOrderKey(a) < FactOrderKey(b);
     });
     v1::Return state;
-    state.set_name(std::string(kName));
+    state.set_name(std::string(kFoldedReturn));
     std::set<std::string> seen;
     for (const v1::Event& fact : facts) {
       if (seen.insert(FactIdentity(fact)).second) ApplyFact(fact, context_, &state);

@@ -12,6 +12,7 @@
 #include "core/domain/return_fold.h"
 #include "core/domain/return_items.h"
 #include "core/domain/return_options.h"
+#include "core/domain/stated_reason.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -20,7 +21,6 @@ namespace {
 
 constexpr int kMaxItems = 100;
 constexpr size_t kMaxReasonCode = 64;
-constexpr size_t kMaxReason = 500;
 constexpr size_t kMaxText = 2000;
 
 absl::Status InvalidState(const v1::Return& state, std::string_view what) {

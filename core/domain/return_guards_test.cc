@@ -247,9 +247,9 @@ TEST_F(Guards, AnExpiredOneIsOpenedAgainOnlyWhereItsUnitsAreStillThere) {
   EXPECT_EQ(reopen(), "QUANTITY_EXCEEDS_RETURNABLE") << "the buyer has the money for it";
 }
 
-absl::StatusOr<v1::ReturnLabel> Label(const v1::Return& state,
-                                      const v1::IssueReturnLabelRequest& request,
-                                      v1::Role role = v1::ROLE_OPERATOR) {
+absl::StatusOr<v1::ReturnLabel> LabelOf(const v1::Return& state,
+                                        const v1::IssueReturnLabelRequest& request,
+                                        v1::Role role = v1::ROLE_OPERATOR) {
   return CheckIssueLabel(state, request, "USD", role);
 }
 
@@ -257,12 +257,12 @@ TEST_F(Guards, ALabelCostsWhatTheChannelCanAddUp) {
   v1::Return state = InState(v1::Return::STATUS_APPROVED);
   v1::IssueReturnLabelRequest request;
   *request.mutable_cost() = money::Make(500, "EUR");
-  EXPECT_EQ(ReasonOf(Label(state, request).status()), "CURRENCY_MISMATCH");
-  EXPECT_EQ(FieldOf(Label(state, request).status()), "cost.currency_code");
+  EXPECT_EQ(ReasonOf(LabelOf(state, request).status()), "CURRENCY_MISMATCH");
+  EXPECT_EQ(FieldOf(LabelOf(state, request).status()), "cost.currency_code");
   *request.mutable_cost() = money::Make(money::kMaxMinorUnits + 1, "USD");
-  EXPECT_EQ(ReasonOf(Label(state, request).status()), "BAD_COST");
+  EXPECT_EQ(ReasonOf(LabelOf(state, request).status()), "BAD_COST");
   *request.mutable_cost() = money::Make(money::kMaxMinorUnits, "USD");
-  EXPECT_TRUE(Label(state, request).ok());
+  EXPECT_TRUE(LabelOf(state, request).ok());
 }
 
 TEST_F(Guards, WhoIsNotAtFaultPaysTheLabelOnlyIfAManagerSaysSo) {
@@ -270,40 +270,40 @@ TEST_F(Guards, WhoIsNotAtFaultPaysTheLabelOnlyIfAManagerSaysSo) {
   state.mutable_items(0)->set_fault(v1::FAULT_SELLER);
   v1::IssueReturnLabelRequest request;
   request.set_paid_by(v1::ReturnLabel::PAYER_BUYER);
-  EXPECT_EQ(ReasonOf(Label(state, request).status()), "ROLE_REQUIRED");
-  EXPECT_EQ(ReasonOf(Label(state, request, v1::ROLE_RULE).status()), "ROLE_REQUIRED");
-  EXPECT_EQ(Label(state, request, v1::ROLE_MANAGER)->paid_by(), v1::ReturnLabel::PAYER_BUYER);
+  EXPECT_EQ(ReasonOf(LabelOf(state, request).status()), "ROLE_REQUIRED");
+  EXPECT_EQ(ReasonOf(LabelOf(state, request, v1::ROLE_RULE).status()), "ROLE_REQUIRED");
+  EXPECT_EQ(LabelOf(state, request, v1::ROLE_MANAGER)->paid_by(), v1::ReturnLabel::PAYER_BUYER);
   state.mutable_items(0)->set_fault(v1::FAULT_BUYER);
-  EXPECT_TRUE(Label(state, request).ok());
+  EXPECT_TRUE(LabelOf(state, request).ok());
   // The other way round nobody is wronged.
   request.set_paid_by(v1::ReturnLabel::PAYER_SELLER);
-  EXPECT_EQ(Label(state, request)->paid_by(), v1::ReturnLabel::PAYER_SELLER);
+  EXPECT_EQ(LabelOf(state, request)->paid_by(), v1::ReturnLabel::PAYER_SELLER);
 }
 
 TEST_F(Guards, ALabelGoesToAnApprovedReturnOnce) {
   v1::Return state = InState(v1::Return::STATUS_APPROVED);
   state.mutable_items(0)->set_fault(v1::FAULT_SELLER);
   v1::IssueReturnLabelRequest request;
-  const auto bought = Label(state, request);
+  const auto bought = LabelOf(state, request);
   ASSERT_TRUE(bought.ok());
   EXPECT_EQ(bought->state(), v1::ReturnLabel::STATE_REQUESTED);
   EXPECT_EQ(bought->paid_by(), v1::ReturnLabel::PAYER_SELLER);
   request.set_tracking_number("9400");
-  EXPECT_EQ(ReasonOf(Label(state, request).status()), "MISSING_FIELD");
+  EXPECT_EQ(ReasonOf(LabelOf(state, request).status()), "MISSING_FIELD");
   request.set_carrier("usps");
   state.mutable_items(0)->set_fault(v1::FAULT_BUYER);
-  const auto own = Label(state, request);
+  const auto own = LabelOf(state, request);
   ASSERT_TRUE(own.ok());
   EXPECT_EQ(own->state(), v1::ReturnLabel::STATE_ISSUED);
   EXPECT_EQ(own->paid_by(), v1::ReturnLabel::PAYER_BUYER);
   *request.mutable_cost() = money::Make(-1, "USD");
-  EXPECT_EQ(ReasonOf(Label(state, request).status()), "NEGATIVE_AMOUNT");
+  EXPECT_EQ(ReasonOf(LabelOf(state, request).status()), "NEGATIVE_AMOUNT");
   request.clear_cost();
   *state.add_labels() = *own;
-  EXPECT_EQ(ReasonOf(Label(state, request).status()), "LABEL_EXISTS");
+  EXPECT_EQ(ReasonOf(LabelOf(state, request).status()), "LABEL_EXISTS");
   state.mutable_labels(0)->set_state(v1::ReturnLabel::STATE_VOIDED);
-  EXPECT_EQ(Label(state, request)->label_id(), "label-2");
-  EXPECT_EQ(ReasonOf(Label(InState(v1::Return::STATUS_REQUESTED), request).status()),
+  EXPECT_EQ(LabelOf(state, request)->label_id(), "label-2");
+  EXPECT_EQ(ReasonOf(LabelOf(InState(v1::Return::STATUS_REQUESTED), request).status()),
             "INVALID_STATE");
 }
 

@@ -20,8 +20,8 @@
 namespace aftersales::engine {
 namespace {
 
-constexpr size_t kBatch = 500;  // lines in one transaction
-constexpr int kProblemsKept = 1000;
+constexpr size_t kLinesAtOnce = 500;  // lines in one transaction
+constexpr int kLineProblemsKept = 1000;
 constexpr int64_t kRowsMax = 1'000'000;
 constexpr size_t kIdDigits = 20;  // of a hash: 80 bits, short enough for a table
 
@@ -147,7 +147,7 @@ absl::Status StatementImport::Ended(const absl::Status& refusal) const {
 void StatementImport::AddProblem(v1::ImportProblem problem) {
   response_.set_problem_count(response_.problem_count() + 1);
   if (problem.skipped()) response_.set_skipped_count(response_.skipped_count() + 1);
-  if (response_.problems_size() < kProblemsKept) *response_.add_problems() = std::move(problem);
+  if (response_.problems_size() < kLineProblemsKept) *response_.add_problems() = std::move(problem);
 }
 
 absl::Status StatementImport::Take(bool final) {
@@ -183,7 +183,7 @@ absl::Status StatementImport::Take(bool final) {
     }
     sum = with_it;
     waiting_.push_back(std::move(row));
-    if (waiting_.size() < kBatch) continue;
+    if (waiting_.size() < kLinesAtOnce) continue;
     if (absl::Status s = Store(std::exchange(waiting_, {})); !s.ok()) return s;
   }
   if (!final || waiting_.empty()) return absl::OkStatus();

@@ -31,12 +31,6 @@
 #include "core/store/sqlite/sqlite_store.h"
 
 namespace aftersales::host {
-namespace {
-
-// What calls of plugins get to end by themselves when the host ends. What is not known then is
-// asked for at the next start.
-constexpr absl::Duration kPluginGrace = absl::Seconds(5);
-
 // Holds the directory for this process.
 class DirectoryLock {
  public:
@@ -63,6 +57,12 @@ class DirectoryLock {
   explicit DirectoryLock(int fd) : fd_(fd) {}
   int fd_;
 };
+
+namespace {
+
+// What calls of plugins get to end by themselves when the host ends. What is not known then is
+// asked for at the next start.
+constexpr absl::Duration kPluginGrace = absl::Seconds(5);
 
 // What sends the HTTP requests of plugins; null for the network alone.
 absl::StatusOr<std::shared_ptr<plugins::HttpSender>> PluginHttp(const HostOptions& options) {

@@ -15,6 +15,7 @@
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "core/plugins/registry.h"
 #include "core/plugins/test_log.h"
+#include "core/plugins/test_plugins.h"
 #include "core/status/refusal.h"
 #include "core/status/text.h"
 
@@ -24,8 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-const fs::path kPlugins = TEST_PLUGIN_DIR;
 
 class ChangesTest : public ::testing::Test {
  protected:
@@ -46,7 +45,7 @@ class ChangesTest : public ::testing::Test {
   }
   fs::path Put(const std::string& plugin, const std::string& as) {
     const fs::path file = folder_ / "plugins" / (as + ".so");
-    fs::copy_file(kPlugins / (plugin + ".so"), file);
+    fs::copy_file(kTestPlugins / (plugin + ".so"), file);
     return file;
   }
   // A host that starts with what the one before left.
@@ -231,7 +230,7 @@ TEST_F(ChangesTest, UpgradedUnderLoadNoCallFails) {
   const fs::path old_file = Put("good_plugin", "good");
   fs::create_directory(folder_ / "next");
   const fs::path new_file = folder_ / "next" / "good-2.so";
-  fs::copy_file(kPlugins / "good_plugin_2.so", new_file);
+  fs::copy_file(kTestPlugins / "good_plugin_2.so", new_file);
   options_.enable = {"good"};
   ASSERT_TRUE(Start().ok());
   EXPECT_EQ(Get().version(), "1.2.3");
@@ -254,8 +253,8 @@ TEST_F(ChangesTest, WhatIsNoUpgradeChangesNothing) {
   const int64_t pid = Get().pid();
   std::ofstream(folder_ / "plugins" / "text.so") << "not a plugin";
   for (const auto& [file, why] :
-       {std::pair(kPlugins / "other_plugin.so", "is the plugin `other` 1.2.3, not `good`"),
-        std::pair(kPlugins / "full_protobuf_plugin.so", "libprotobuf"),
+       {std::pair(kTestPlugins / "other_plugin.so", "is the plugin `other` 1.2.3, not `good`"),
+        std::pair(kTestPlugins / "full_protobuf_plugin.so", "libprotobuf"),
         std::pair(folder_ / "plugins" / "text.so", "good 1.2.3 at"),
         std::pair(folder_ / "plugins" / "absent.so", "goes on")}) {
     const auto refused = registry_->Upgrade("good", file, "");
@@ -283,7 +282,7 @@ TEST_F(ChangesTest, WhatCannotBeKeptIsNotDone) {
   ASSERT_TRUE(Start().ok());
   fs::create_directory(options_.data_directory / "plugins.json.next");
   const fs::path next = folder_ / "good-2.so";
-  fs::copy_file(kPlugins / "good_plugin_2.so", next);
+  fs::copy_file(kTestPlugins / "good_plugin_2.so", next);
   for (const auto& refused :
        {registry_->Disable("good").status(), registry_->Isolate("good", false).status(),
         registry_->Upgrade("good", next, "").status()}) {
@@ -297,7 +296,7 @@ TEST_F(ChangesTest, WhatCannotBeKeptIsNotDone) {
 TEST_F(ChangesTest, OfAFileThatIsGoneAnotherOneTakesThePlace) {
   const fs::path old_file = fs::canonical(Put("good_plugin", "good"));
   const fs::path new_file = folder_ / "good-2.so";
-  fs::copy_file(kPlugins / "good_plugin_2.so", new_file);
+  fs::copy_file(kTestPlugins / "good_plugin_2.so", new_file);
   options_.enable = {"good"};
   ASSERT_TRUE(Start().ok());
   ASSERT_TRUE(registry_->Upgrade("good", new_file, "").ok());
@@ -306,7 +305,7 @@ TEST_F(ChangesTest, OfAFileThatIsGoneAnotherOneTakesThePlace) {
   EXPECT_EQ(Get().state(), v1::Plugin::STATE_FAILED);
   EXPECT_THAT(Get().problem(), HasSubstr("aftersales plugins upgrade good FILE"));
   EXPECT_THAT(Get().problem(), HasSubstr(old_file.string()));
-  EXPECT_EQ(ReasonOf(registry_->Upgrade("good", kPlugins / "other_plugin.so", "").status()),
+  EXPECT_EQ(ReasonOf(registry_->Upgrade("good", kTestPlugins / "other_plugin.so", "").status()),
             "PLUGIN_UNUSABLE");
   const auto back = registry_->Upgrade("good", old_file, "");
   ASSERT_TRUE(back.ok()) << back.status();
@@ -329,7 +328,7 @@ TEST_F(ChangesTest, DisabledInTheHostAndIsolatedItComesBackOutsideOfIt) {
 }
 
 TEST_F(ChangesTest, AProgramCannotRunInTheHost) {
-  options_.files = {kPlugins / "program.plugin"};
+  options_.files = {kTestPlugins / "program.plugin"};
   ASSERT_TRUE(Start().ok());
   EXPECT_EQ(ReasonOf(registry_->Isolate("program", true).status()), "PLUGIN_IS_PROGRAM");
   EXPECT_TRUE(registry_->Isolate("program", false).ok());
@@ -374,7 +373,7 @@ TEST_F(ChangesTest, ALinkInAFolderOfOthersIsRefused) {
 
 TEST_F(ChangesTest, ADataDirectoryMayHaveAnyName) {
   options_.data_directory = folder_ / "a %41#b?c d";
-  options_.files = {Put("good_plugin", "good"), kPlugins / "program.plugin"};
+  options_.files = {Put("good_plugin", "good"), kTestPlugins / "program.plugin"};
   ASSERT_TRUE(Start().ok());
   EXPECT_TRUE(Ask("plain").ok());
   EXPECT_EQ(registry_->Get("program")->state(), v1::Plugin::STATE_HEALTHY)

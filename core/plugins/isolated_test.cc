@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kValidate[] = "/aftersales.plugin.v1.CarrierPlugin/ValidateTrackingNumbers";
+constexpr char kValidatePath[] = "/aftersales.plugin.v1.CarrierPlugin/ValidateTrackingNumbers";
 
 class IsolatedTest : public ::testing::Test {
  protected:
@@ -57,7 +57,7 @@ class IsolatedTest : public ::testing::Test {
     (*configure.mutable_config())["mode"] = "plain";
     configure.set_data_directory(folder_);
     if (absl::Status s = transport_->Configure(configure); !s.ok()) return s;
-    method_ = transport_->Resolve(kValidate);
+    method_ = transport_->Resolve(kValidatePath);
     return absl::OkStatus();
   }
   absl::StatusOr<std::string> Ask(const std::string& number,

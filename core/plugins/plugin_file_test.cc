@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 
+#include "core/plugins/test_plugins.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -22,8 +23,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-const fs::path kPlugins = TEST_PLUGIN_DIR;
 
 std::string ReadFile(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -53,12 +52,12 @@ class PluginFileTest : public ::testing::Test {
 };
 
 TEST_F(PluginFileTest, PluginsOfTheSdkAreGood) {
-  EXPECT_EQ(Problem(kPlugins / "good_plugin.so"), "");
-  EXPECT_EQ(Problem(kPlugins / "c_plugin.so"), "");
+  EXPECT_EQ(Problem(kTestPlugins / "good_plugin.so"), "");
+  EXPECT_EQ(Problem(kTestPlugins / "c_plugin.so"), "");
 }
 
 TEST_F(PluginFileTest, ReadsExportsAndDependencies) {
-  const auto object = ReadSharedObject(ReadFile(kPlugins / "good_plugin.so"));
+  const auto object = ReadSharedObject(ReadFile(kTestPlugins / "good_plugin.so"));
   ASSERT_TRUE(object.ok()) << object.status();
   EXPECT_THAT(object->exported, ElementsAre("aftersales_plugin_entry"));
   EXPECT_THAT(object->needed, Contains(HasSubstr("libprotobuf-lite.so")));
@@ -67,15 +66,15 @@ TEST_F(PluginFileTest, ReadsExportsAndDependencies) {
 }
 
 TEST_F(PluginFileTest, FullProtobufIsRefused) {
-  EXPECT_THAT(Problem(kPlugins / "full_protobuf_plugin.so"),
+  EXPECT_THAT(Problem(kTestPlugins / "full_protobuf_plugin.so"),
               AllOf(HasSubstr("libprotobuf.so"), HasSubstr("aftersales_add_plugin")));
   // One that counts on the host's copy does not even name the library.
-  EXPECT_THAT(Problem(kPlugins / "unlinked_protobuf_plugin.so"),
+  EXPECT_THAT(Problem(kTestPlugins / "unlinked_protobuf_plugin.so"),
               AllOf(HasSubstr("messages of full protobuf"), HasSubstr("aftersales_add_plugin")));
 }
 
 TEST_F(PluginFileTest, FurtherExportsAreRefused) {
-  EXPECT_THAT(Problem(kPlugins / "loud_plugin.so"),
+  EXPECT_THAT(Problem(kTestPlugins / "loud_plugin.so"),
               AllOf(HasSubstr("exports 2 symbols besides"), HasSubstr("FirstExtra")));
 }
 
@@ -100,21 +99,21 @@ TEST_F(PluginFileTest, WhatIsNoFileIsNotReadAtAll) {
 }
 
 TEST_F(PluginFileTest, ASharedObjectIsNoProgram) {
-  const fs::path versioned = Write("good.so.1", ReadFile(kPlugins / "good_plugin.so"));
+  const fs::path versioned = Write("good.so.1", ReadFile(kTestPlugins / "good_plugin.so"));
   ASSERT_TRUE(IsPluginProgram(versioned));
   EXPECT_THAT(std::string(CheckPluginProgram(versioned).status().message()),
               HasSubstr("a name that ends in .so"));
 }
 
 TEST_F(PluginFileTest, AnotherMachineIsRefused) {
-  std::string bytes = ReadFile(kPlugins / "c_plugin.so");
+  std::string bytes = ReadFile(kTestPlugins / "c_plugin.so");
   const uint16_t machine = EM_RISCV;
   std::memcpy(bytes.data() + offsetof(Elf64_Ehdr, e_machine), &machine, sizeof(machine));
   EXPECT_THAT(Problem(Write("riscv.so", bytes)), HasSubstr("is for another machine"));
 }
 
 TEST_F(PluginFileTest, ASharedObjectThatIsNoPluginIsRefused) {
-  std::string bytes = ReadFile(kPlugins / "c_plugin.so");
+  std::string bytes = ReadFile(kTestPlugins / "c_plugin.so");
   for (size_t at; (at = bytes.find("aftersales_plugin_entry")) != std::string::npos;) {
     bytes.replace(at, 10, "otherworld");
   }
@@ -122,7 +121,7 @@ TEST_F(PluginFileTest, ASharedObjectThatIsNoPluginIsRefused) {
 }
 
 TEST_F(PluginFileTest, WhatOthersCanChangeIsRefused) {
-  const fs::path path = Write("copy.so", ReadFile(kPlugins / "c_plugin.so"));
+  const fs::path path = Write("copy.so", ReadFile(kTestPlugins / "c_plugin.so"));
   EXPECT_EQ(Problem(path), "");
   fs::permissions(path, fs::perms::group_write, fs::perm_options::add);
   EXPECT_THAT(Problem(path), AllOf(HasSubstr("can be changed by its group (mode 0720)"),
@@ -139,14 +138,14 @@ TEST_F(PluginFileTest, WhatOthersCanChangeIsRefused) {
 }
 
 TEST_F(PluginFileTest, OfAnotherUserIsRefused) {
-  const fs::path path = Write("theirs.so", ReadFile(kPlugins / "c_plugin.so"));
+  const fs::path path = Write("theirs.so", ReadFile(kTestPlugins / "c_plugin.so"));
   if (chown(path.c_str(), 12345, 12345) != 0) GTEST_SKIP() << "only root can give files away";
   EXPECT_THAT(Problem(path), HasSubstr("belongs to user 12345"));
 }
 
 // Cut anywhere, it is an error and nothing else.
 TEST_F(PluginFileTest, CutFilesAreErrors) {
-  const std::string bytes = ReadFile(kPlugins / "c_plugin.so");
+  const std::string bytes = ReadFile(kTestPlugins / "c_plugin.so");
   ASSERT_TRUE(ReadSharedObject(bytes).ok());
   for (size_t size = 0; size < bytes.size(); size += 7) {
     EXPECT_FALSE(ReadSharedObject(std::string_view(bytes).substr(0, size)).ok()) << size;
@@ -155,7 +154,7 @@ TEST_F(PluginFileTest, CutFilesAreErrors) {
 
 // Damaged anywhere, it is read within its bounds: the sanitizers watch.
 TEST_F(PluginFileTest, DamagedFilesAreReadWithinTheirBounds) {
-  const std::string original = ReadFile(kPlugins / "c_plugin.so");
+  const std::string original = ReadFile(kTestPlugins / "c_plugin.so");
   std::mt19937 random(20260101);
   const auto header = *reinterpret_cast<const Elf64_Ehdr*>(original.data());
   int refused = 0;

@@ -13,6 +13,7 @@
 #include "core/plugins/plugin_file.h"
 #include "core/plugins/registry.h"
 #include "core/plugins/test_log.h"
+#include "core/plugins/test_plugins.h"
 #include "core/status/text.h"
 
 namespace aftersales::plugins {
@@ -24,7 +25,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 const fs::path kProgram = fs::path(TEST_PLUGIN_DIR) / "program.plugin";
-constexpr char kSecret[] = "hunter2-token";
 
 class ProgramTest : public ::testing::Test {
  protected:
@@ -35,11 +35,11 @@ class ProgramTest : public ::testing::Test {
     options_.data_directory = folder_ / "data";
     options_.host_version = "9.8.7";
     options_.runner = "/nonexistent";  // a program needs none
-    options_.config["program"] = {{"token", kSecret}};
+    options_.config["program"] = {{"token", kTestSecret}};
   }
   void TearDown() override {
     registry_.reset();
-    EXPECT_THAT(log_.Text(), Not(HasSubstr(kSecret)));
+    EXPECT_THAT(log_.Text(), Not(HasSubstr(kTestSecret)));
     if (!folder_.empty()) fs::remove_all(folder_);
   }
 
@@ -105,7 +105,7 @@ TEST_F(ProgramTest, IsStartedItselfAndCalledLikeAnyOther) {
   const auto raised = Ask("raise");
   EXPECT_EQ(raised.status().code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(raised.status().message()),
-              AllOf(HasSubstr("ValueError"), Not(HasSubstr(kSecret))));
+              AllOf(HasSubstr("ValueError"), Not(HasSubstr(kTestSecret))));
   const auto other = registry.Find("program")->Call(
       "CarrierPlugin/VoidLabel", plugin::v1::VoidLabelRequest(),
       std::make_unique<plugin::v1::EffectResponse>().get(), PluginHandle::CallOptions());

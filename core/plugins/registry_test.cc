@@ -12,6 +12,7 @@
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 #include "core/plugins/test_log.h"
+#include "core/plugins/test_plugins.h"
 #include "core/status/text.h"
 #include "gmock/gmock.h"
 #include "google/rpc/status.pb.h"
@@ -25,10 +26,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-const fs::path kPlugins = TEST_PLUGIN_DIR;
-constexpr char kSecret[] = "hunter2-token";
-constexpr char kValidate[] = "CarrierPlugin/ValidateTrackingNumbers";
 
 // Everything holds wherever the plugin runs.
 class RegistryTest : public ::testing::TestWithParam<const char*> {
@@ -47,18 +44,18 @@ class RegistryTest : public ::testing::TestWithParam<const char*> {
     // Whatever a test does, no log line and no problem holds the secret.
     if (registry_ != nullptr) {
       for (const auto& plugin : registry_->List()) {
-        EXPECT_THAT(plugin.DebugString(), Not(HasSubstr(kSecret)));
+        EXPECT_THAT(plugin.DebugString(), Not(HasSubstr(kTestSecret)));
       }
     }
     registry_.reset();
-    EXPECT_THAT(log_.Text(), Not(HasSubstr(kSecret)));
+    EXPECT_THAT(log_.Text(), Not(HasSubstr(kTestSecret)));
     fs::remove_all(folder_);
   }
 
   bool isolated() const { return std::string_view(GetParam()) == "isolated"; }
 
   PluginRegistry& Load(std::vector<std::string> names) {
-    for (const std::string& name : names) options_.files.push_back(kPlugins / (name + ".so"));
+    for (const std::string& name : names) options_.files.push_back(kTestPlugins / (name + ".so"));
     registry_ = std::make_unique<PluginRegistry>(
         options_, [this] { return absl::FromUnixNanos(now_unix_ns_.load()); },
         [this](LogLevel, std::string_view plugin, std::string_view text) {
@@ -112,7 +109,7 @@ TEST_P(RegistryTest, LoadsAndDescribes) {
   ASSERT_EQ(list.size(), 2u);
   EXPECT_EQ(list[0].name(), "plugins/good");
   EXPECT_EQ(list[0].state(), v1::Plugin::STATE_HEALTHY);
-  EXPECT_EQ(list[0].path(), fs::canonical(kPlugins / "good_plugin.so"));
+  EXPECT_EQ(list[0].path(), fs::canonical(kTestPlugins / "good_plugin.so"));
   EXPECT_EQ(list[0].methods_size(), 4);
   EXPECT_EQ(list[0].load_time().seconds(), 1'750'000'000);
   EXPECT_EQ(list[1].name(), "plugins/plain-c");
@@ -146,7 +143,7 @@ TEST_P(RegistryTest, AnalyticsPluginsAreAsked) {
 TEST_P(RegistryTest, LoadsFoldersOnce) {
   const fs::path plugins = folder_ / "plugins";
   fs::create_directory(plugins);
-  fs::copy_file(kPlugins / "c_plugin.so", plugins / "b.so");
+  fs::copy_file(kTestPlugins / "c_plugin.so", plugins / "b.so");
   std::ofstream(plugins / "README.txt") << "not a plugin, not looked at";
   std::ofstream(plugins / "a.so") << "not a plugin, but called like one";
   options_.directories = {plugins, folder_ / "absent", plugins};
@@ -191,8 +188,8 @@ TEST_P(RegistryTest, WhatCannotBeLoadedIsListedWithTheFix) {
 }
 
 TEST_P(RegistryTest, TheSecondOfAnIdIsRefused) {
-  fs::copy_file(kPlugins / "c_plugin.so", folder_ / "another.so");
-  options_.files = {kPlugins / "c_plugin.so", folder_ / "another.so"};
+  fs::copy_file(kTestPlugins / "c_plugin.so", folder_ / "another.so");
+  options_.files = {kTestPlugins / "c_plugin.so", folder_ / "another.so"};
   PluginRegistry& registry = Load({});
   const auto list = registry.List();
   ASSERT_EQ(list.size(), 2u);
@@ -212,7 +209,7 @@ TEST_P(RegistryTest, AFailedFileDoesNotTakeTheIdOfAnother) {
 }
 
 TEST_P(RegistryTest, SettingsAreCheckedBeforeThePluginSeesThem) {
-  options_.config["good"] = {{"tokn", kSecret}};
+  options_.config["good"] = {{"tokn", kTestSecret}};
   options_.config["nobody"] = {{"a", "b"}};
   PluginRegistry& registry = Load({"good_plugin"});
   EXPECT_THAT(registry.Get("good")->problem(),
@@ -222,7 +219,7 @@ TEST_P(RegistryTest, SettingsAreCheckedBeforeThePluginSeesThem) {
 }
 
 TEST_P(RegistryTest, ARefusedConfigurationNamesTheKeyAndHidesSecrets) {
-  options_.config["good"] = {{"mode", "refuse"}, {"token", kSecret}};
+  options_.config["good"] = {{"mode", "refuse"}, {"token", kTestSecret}};
   PluginRegistry& registry = Load({"good_plugin"});
   EXPECT_EQ(registry.Find("good"), nullptr);
   EXPECT_THAT(registry.Get("good")->problem(),
@@ -230,7 +227,7 @@ TEST_P(RegistryTest, ARefusedConfigurationNamesTheKeyAndHidesSecrets) {
 }
 
 TEST_P(RegistryTest, SecretsStayOutOfLogsAndErrors) {
-  options_.config["good"] = {{"token", kSecret}};
+  options_.config["good"] = {{"token", kTestSecret}};
   Load({"good_plugin"});
   EXPECT_TRUE(log_.Says("good: configured with token [secret]")) << log_.Text();
   EXPECT_EQ(Ask("busy").message(), "plugin good: busy with [secret]");
@@ -358,7 +355,7 @@ TEST_P(RegistryTest, ThreeOutagesInARowDegrade) {
 }
 
 TEST_P(RegistryTest, ASickPluginIsDegraded) {
-  options_.config["good"] = {{"mode", "sick"}, {"token", kSecret}};
+  options_.config["good"] = {{"mode", "sick"}, {"token", kTestSecret}};
   Load({"good_plugin"});
   const auto plugin = *registry_->Get("good");
   EXPECT_EQ(plugin.state(), v1::Plugin::STATE_DEGRADED);

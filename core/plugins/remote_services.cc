@@ -16,7 +16,6 @@
 namespace aftersales::plugins {
 namespace {
 
-constexpr int kMessageBytes = 16 << 20;
 // A disk that is busy takes no longer; nothing else is waited for.
 constexpr auto kStoreTime = std::chrono::seconds(30);
 // The host keeps to the time of a request itself; this is for one that does not.
@@ -45,9 +44,9 @@ RemoteServices::Stub& RemoteServices::stub() {
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     // A body at once rather than in pieces that each wait for the other side.
-    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kMessageBytes);
-    arguments.SetMaxReceiveMessageSize(kMessageBytes);
-    arguments.SetMaxSendMessageSize(kMessageBytes);
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kServiceMessageBytes);
+    arguments.SetMaxReceiveMessageSize(kServiceMessageBytes);
+    arguments.SetMaxSendMessageSize(kServiceMessageBytes);
     stub_ = plugin::v1::PluginHost::NewStub(grpc::CreateCustomChannel(
         UnixAddress(socket_), grpc::InsecureChannelCredentials(), arguments));
   }
@@ -64,7 +63,7 @@ absl::Status RemoteServices::SendHttpRequest(const plugin::v1::SendHttpRequestRe
                                              plugin::v1::SendHttpRequestResponse* response) {
   response->Clear();
   // What gRPC would refuse for its size is too large by the contract as well.
-  if (request.ByteSizeLong() >= kMessageBytes) {
+  if (request.ByteSizeLong() >= kServiceMessageBytes) {
     if (const auto checked = CheckHttpRequest(request); !checked.ok()) return checked.status();
   }
   grpc::ClientContext context;

@@ -20,8 +20,6 @@ namespace {
 
 constexpr int kCallsMax = 64;
 constexpr size_t kTokenBytes = 32;
-// A body of 8 MiB with its headers.
-constexpr int kMessageBytes = 16 << 20;
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
@@ -127,10 +125,10 @@ absl::StatusOr<std::unique_ptr<ServicesServer>> ServicesServer::Start(const std:
   grpc::ServerBuilder builder;
   builder.AddListeningPort(UnixAddress(socket), grpc::InsecureServerCredentials());
   builder.RegisterService(server->service_.get());
-  builder.SetMaxReceiveMessageSize(kMessageBytes);
-  builder.SetMaxSendMessageSize(kMessageBytes);
+  builder.SetMaxReceiveMessageSize(kServiceMessageBytes);
+  builder.SetMaxSendMessageSize(kServiceMessageBytes);
   // A body at once rather than in pieces that each wait for the other side.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kServiceMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * kCallsMax);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {

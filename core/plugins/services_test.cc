@@ -19,6 +19,7 @@
 #include "core/plugins/http_test_server.h"
 #include "core/plugins/registry.h"
 #include "core/plugins/test_log.h"
+#include "core/plugins/test_plugins.h"
 #include "core/plugins/unix_address.h"
 #include "core/status/text.h"
 #include "gmock/gmock.h"
@@ -32,9 +33,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr char kSecret[] = "hunter2-token";
-constexpr char kValidate[] = "CarrierPlugin/ValidateTrackingNumbers";
 
 class ServicesTest : public ::testing::TestWithParam<const char*> {
  protected:
@@ -51,7 +49,7 @@ class ServicesTest : public ::testing::TestWithParam<const char*> {
   }
   void TearDown() override {
     registry_.reset();
-    EXPECT_THAT(log_.Text(), Not(HasSubstr(kSecret)));
+    EXPECT_THAT(log_.Text(), Not(HasSubstr(kTestSecret)));
     fs::remove_all(folder_);
   }
 
@@ -156,7 +154,7 @@ TEST_P(ServicesTest, RefusesWhatMayNotBeSent) {
       {"http FETCH " + url + " 0", "3 `method` must be GET, HEAD, POST, PUT, PATCH or DELETE"},
       {"http GET ftp://127.0.0.1/ 0", "3 `url` must begin with http:// or https://"},
       {"http GET file:///etc/passwd 0", "3 `url` must begin with http:// or https://"},
-      {"http GET http://me:" + std::string(kSecret) + "@127.0.0.1/ 0",
+      {"http GET http://me:" + std::string(kTestSecret) + "@127.0.0.1/ 0",
        "3 `url` has a name or password; send them in a header, such as Authorization"},
       {"http GET http:///path 0", "3 `url` names no server"},
       {"http GET http://[::1 0", "3 `url` is not an address"},
@@ -256,21 +254,21 @@ TEST_P(ServicesTest, ACircuitOpensForAServerThatDoesNotWork) {
 }
 
 TEST_P(ServicesTest, SecretsAreOutOfErrors) {
-  settings()["token"] = kSecret;
-  EXPECT_THAT(Get("http://" + std::string(kSecret) + ".invalid/"),
-              AllOf(StartsWith("14 "), HasSubstr("[secret]"), Not(HasSubstr(kSecret))));
+  settings()["token"] = kTestSecret;
+  EXPECT_THAT(Get("http://" + std::string(kTestSecret) + ".invalid/"),
+              AllOf(StartsWith("14 "), HasSubstr("[secret]"), Not(HasSubstr(kTestSecret))));
 }
 
 TEST_P(ServicesTest, RecordsAndReplaysWithoutSecrets) {
-  settings()["token"] = kSecret;
+  settings()["token"] = kTestSecret;
   const fs::path recording = folder_ / "recording";
   int count = 0;
   std::string url;
   const auto ask_all = [&] {
     std::vector<std::string> answers;
-    answers.push_back(Ask("http POST " + url + "/login?k=" + kSecret +
-                          " 0\nAuthorization: Bearer abc\nX-Token: " + kSecret + "\n\nme " +
-                          kSecret));
+    answers.push_back(Ask("http POST " + url + "/login?k=" + kTestSecret +
+                          " 0\nAuthorization: Bearer abc\nX-Token: " + kTestSecret + "\n\nme " +
+                          kTestSecret));
     answers.push_back(Get(url + "/next"));
     answers.push_back(Get(url + "/next"));
     answers.push_back(Get(url + "/binary"));
@@ -283,7 +281,7 @@ TEST_P(ServicesTest, RecordsAndReplaysWithoutSecrets) {
       if (absl::StrContains(request.head, "/binary")) {
         return HttpTestServer::Answer("200 OK", std::string("\xff\x01", 2));
       }
-      return HttpTestServer::Answer("200 OK", absl::StrCat("answer ", ++count, " ", kSecret),
+      return HttpTestServer::Answer("200 OK", absl::StrCat("answer ", ++count, " ", kTestSecret),
                                     "Set-Cookie: session=xyz\r\n");
     });
     url = server.url();
@@ -296,7 +294,7 @@ TEST_P(ServicesTest, RecordsAndReplaysWithoutSecrets) {
     ++files;
     std::ifstream in(entry.path());
     const std::string text(std::istreambuf_iterator<char>(in), {});
-    EXPECT_THAT(text, AllOf(Not(HasSubstr(kSecret)), Not(HasSubstr("Bearer abc")),
+    EXPECT_THAT(text, AllOf(Not(HasSubstr(kTestSecret)), Not(HasSubstr("Bearer abc")),
                             Not(HasSubstr("session=xyz"))));
   }
   EXPECT_EQ(files, 5u);
@@ -341,7 +339,7 @@ TEST_P(ServicesTest, KeepsValues) {
 
 TEST_P(ServicesTest, SecretsAreReadAnew) {
   const fs::path file = folder_ / "token";
-  Write(file, std::string(kSecret) + "-1\n");
+  Write(file, std::string(kTestSecret) + "-1\n");
   settings() = {{"token", "@" + file.string()}, {"pages", "12"}};
   EXPECT_EQ(Ask("secret token"), "0 hunter2-token-1");
   EXPECT_EQ(Ask("setting token"), "hunter2-token-1");
@@ -374,7 +372,7 @@ TEST_P(ServicesTest, SettingsAreCheckedBeforeThePluginSeesThem) {
                 {"address", "erp.example"},
                 {"every", "often"},
                 {"mode", "loud"},
-                {"pin", kSecret},
+                {"pin", kTestSecret},
                 {"nonsense", "1"},
                 {"form", "bad"},
                 {"token", "@/no/such/file"},
@@ -390,12 +388,12 @@ TEST_P(ServicesTest, SettingsAreCheckedBeforeThePluginSeesThem) {
   EXPECT_THAT(problem, AllOf(HasSubstr("has no setting `nonsense`; it takes token, pin"),
                              HasSubstr("`token`: file /no/such/file cannot be read"),
                              HasSubstr("pipe is not a file"), HasSubstr("; correct the config"),
-                             Not(HasSubstr(kSecret)), Not(HasSubstr("loud")),
+                             Not(HasSubstr(kTestSecret)), Not(HasSubstr("loud")),
                              Not(HasSubstr("must not be bad"))));
 }
 
 TEST_P(ServicesTest, ThePluginLooksAtItsSettings) {
-  settings() = {{"form", "bad"}, {"token", kSecret}};
+  settings() = {{"form", "bad"}, {"token", kTestSecret}};
   EXPECT_THAT(Problem(), AllOf(HasSubstr("`form` must not be bad; `token` is not of this form: "
                                          "[secret]; mode and form do not go together: safe"),
                                HasSubstr("correct the configuration of services")));

@@ -29,8 +29,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kInFlight = 64;
-constexpr int kConnections = 2;
+constexpr int kReturnsInFlight = 64;
+constexpr int kLifecycleConnections = 2;
 
 // Walks returns, so many at a time.
 class Walkers {
@@ -58,9 +58,9 @@ class Walkers {
       std::lock_guard lock(mutex_);
       next_ = first;
       end_ = first + count;
-      walking_ = kInFlight;
+      walking_ = kReturnsInFlight;
     }
-    for (int i = 0; i < kInFlight; ++i) Begin(static_cast<size_t>(i) % returns_.size());
+    for (int i = 0; i < kReturnsInFlight; ++i) Begin(static_cast<size_t>(i) % returns_.size());
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return walking_ == 0; });
     if (!failed_.ok()) return failed_;
@@ -310,7 +310,7 @@ absl::Status BenchLifecycles(const Options& options, Figures* figures) {
     ChildHost host(data);
     auto address = host.AwaitAddress();
     if (!address.ok()) return address.status();
-    Walkers walkers(Connect(*address, kConnections));
+    Walkers walkers(Connect(*address, kLifecycleConnections));
     if (auto warm = walkers.Run(0, warm_up); !warm.ok()) return warm.status();
     const CpuClock cpu;
     for (int round = 0; round < rounds; ++round) {
@@ -334,7 +334,7 @@ absl::Status BenchLifecycles(const Options& options, Figures* figures) {
       "  CPU a lifecycle: host %.0f us, of which its writer %.0f us; client %.0f us. %.2f closes a "
       "lifecycle came too early.\n"
       "  Host by thread: %s\n",
-      kInFlight, Median(rates), rounds, bytes, 1e6 * spent.cpu / walked,
+      kReturnsInFlight, Median(rates), rounds, bytes, 1e6 * spent.cpu / walked,
       1e6 * spent.writer / walked, 1e6 * client / static_cast<double>(count * rounds),
       static_cast<double>(early) / walked, threads);
   PrintTables(data / "aftersales.db", walked);

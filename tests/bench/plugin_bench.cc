@@ -31,7 +31,7 @@ using Clock = std::chrono::steady_clock;
 using plugin::v1::DecideReturnRequest;
 using plugin::v1::EffectResponse;
 
-constexpr int kInFlight = 64;
+constexpr int kCallsInFlight = 64;
 constexpr absl::Duration kDeadline = absl::Seconds(20);
 
 // `count` calls by `threads` threads, each of which waits for the answer to one before the next.
@@ -178,7 +178,7 @@ absl::Status BenchPluginCalls(const Options& options, Figures* figures) {
           stub->async()->DecideReturn(context, sent, response, std::move(done));
         });
     std::vector<EffectResponse> responses;
-    return load.Run(kInFlight, std::vector<DecideReturnRequest>(count, request), &responses);
+    return load.Run(kCallsInFlight, std::vector<DecideReturnRequest>(count, request), &responses);
   };
 
   std::string bytes;
@@ -193,14 +193,14 @@ absl::Status BenchPluginCalls(const Options& options, Figures* figures) {
   Way bare_1{"bare gRPC, sequential", by_threads(1, call_bare), sequential};
   Way isolated_1{"isolated, sequential", by_threads(1, [&] { return call_plugin(plugin); }),
                  sequential};
-  Way bare_64{"bare gRPC, 64 threads", by_threads(kInFlight, call_bare), together};
+  Way bare_64{"bare gRPC, 64 threads", by_threads(kCallsInFlight, call_bare), together};
   Way bare_64_async{"bare gRPC, 64 by callbacks", by_callbacks, together};
   Way isolated_64{"isolated, 64 threads",
-                  by_threads(kInFlight, [&] { return call_plugin(plugin); }), together};
+                  by_threads(kCallsInFlight, [&] { return call_plugin(plugin); }), together};
   std::vector<Way*> ways = {&here_1, &bare_1, &isolated_1, &bare_64, &bare_64_async, &isolated_64};
   Way go_1{"go-plugin, sequential", [&](int count) { return (*go)->Run(1, count); }, sequential};
-  Way go_64{"go-plugin, 64 goroutines", [&](int count) { return (*go)->Run(kInFlight, count); },
-            together};
+  Way go_64{"go-plugin, 64 goroutines",
+            [&](int count) { return (*go)->Run(kCallsInFlight, count); }, together};
   if (go.ok()) ways.insert(ways.end(), {&go_1, &go_64});
 
   for (const Way* way : ways) {

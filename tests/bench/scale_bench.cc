@@ -18,8 +18,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kPending = 200;   // returns that wait for an answer
-constexpr int64_t kUnshipped = 50;  // orders that wait to be shipped
+constexpr int64_t kPendingReturns = 200;  // returns that wait for an answer
+constexpr int64_t kUnshipped = 50;        // orders that wait to be shipped
 
 absl::Time Now() { return absl::FromCivil(absl::CivilSecond(2026, 3, 10, 8), absl::UTCTimeZone()); }
 
@@ -40,7 +40,7 @@ class Size {
     shape.rows = orders / 10;
     shape.now = Now();
     shape.first_order = kUnshipped;
-    shape.pending = kPending;
+    shape.pending = kPendingReturns;
     const std::filesystem::path file = size->workspace_.path() / "returns.txt";
     WriteReturnsReport(file, shape);
     auto imported = ImportFile(connection, "us", file);
@@ -125,7 +125,7 @@ absl::Status BenchScale(const Options& options, Figures* figures) {
       "Both with %d returns and %d orders that wait; the larger was filled in %.0f s.\n",
       "", Cat(small_size, " ord."), Cat(large_size, " ord."), "ratio", "queue", queue[0], queue[1],
       queue[1] / queue[0], "dashboard", dashboard[0], dashboard[1], dashboard[1] / dashboard[0],
-      kPending, kUnshipped, fill);
+      kPendingReturns, kUnshipped, fill);
   figures->Set("queue_1e6_vs_1e4", queue[1] / queue[0]);
   figures->Set("dashboard_1e6_vs_1e4", dashboard[1] / dashboard[0]);
   figures->Set("queue_1e6_us", queue[1]);

@@ -35,7 +35,7 @@ ParseReportResponse Read(const std::string& name) {
   return response;
 }
 
-std::vector<std::string> Reasons(const ParseReportResponse& response) {
+std::vector<std::string> ReasonsIn(const ParseReportResponse& response) {
   std::vector<std::string> out;
   for (const auto& problem : response.problems()) out.push_back(problem.reason());
   return out;
@@ -61,7 +61,7 @@ std::map<std::string, Sum> Orders(const ParseReportResponse& response) {
 
 TEST(DemoFiles, UsOrders) {
   const ParseReportResponse response = Read("us/all-orders.txt");
-  EXPECT_THAT(Reasons(response), UnorderedElementsAre("CHARSET_GUESSED"));
+  EXPECT_THAT(ReasonsIn(response), UnorderedElementsAre("CHARSET_GUESSED"));
   EXPECT_EQ(response.records_size(), 69);
   auto orders = Orders(response);
   EXPECT_EQ(orders.size(), 68U);
@@ -80,7 +80,7 @@ TEST(DemoFiles, UsOrders) {
 TEST(DemoFiles, ActionableOrdersAreUnshippedAndConfirmedOnesAreKnown) {
   auto orders = Orders(Read("us/all-orders.txt"));
   const ParseReportResponse actionable = Read("us/actionable-orders.txt");
-  EXPECT_THAT(Reasons(actionable), IsEmpty());
+  EXPECT_THAT(ReasonsIn(actionable), IsEmpty());
   EXPECT_EQ(actionable.records_size(), 7);
   std::map<std::string, int64_t> promises;
   for (const auto& record : actionable.records()) {
@@ -90,7 +90,7 @@ TEST(DemoFiles, ActionableOrdersAreUnshippedAndConfirmedOnesAreKnown) {
     promises[order.external_id()] = order.expected_ship_by().seconds();
   }
   const ParseReportResponse confirmed = Read("us/shipping-confirmation.txt");
-  EXPECT_THAT(Reasons(confirmed), IsEmpty());
+  EXPECT_THAT(ReasonsIn(confirmed), IsEmpty());
   EXPECT_EQ(confirmed.records_size(), 28);
   int late = 0;
   std::set<std::string> numbers;
@@ -113,7 +113,7 @@ TEST(DemoFiles, UsReturnsAreOfShippedLines) {
   const ParseReportResponse response = Read("us/mfn-returns.txt");
   EXPECT_EQ(response.row_count(), 16);
   EXPECT_EQ(response.records_size(), 15);
-  EXPECT_THAT(Reasons(response), UnorderedElementsAre("CHARSET_GUESSED", "BAD_DATE"));
+  EXPECT_THAT(ReasonsIn(response), UnorderedElementsAre("CHARSET_GUESSED", "BAD_DATE"));
   std::set<std::string> keys;
   int open = 0;
   int returnless = 0;
@@ -138,7 +138,7 @@ TEST(DemoFiles, UsReturnsAreOfShippedLines) {
   EXPECT_EQ(returnless, 1);
 
   const ParseReportResponse fba = Read("us/fba-returns.txt");
-  EXPECT_THAT(Reasons(fba), IsEmpty());
+  EXPECT_THAT(ReasonsIn(fba), IsEmpty());
   EXPECT_EQ(fba.records_size(), 6);
   for (const auto& record : fba.records()) {
     const v1::Return& ret = record.return_record().snapshot();
@@ -148,14 +148,14 @@ TEST(DemoFiles, UsReturnsAreOfShippedLines) {
 
 TEST(DemoFiles, UsPerformance) {
   const ParseReportResponse response = Read("us/seller-performance.json");
-  EXPECT_THAT(Reasons(response), IsEmpty());
+  EXPECT_THAT(ReasonsIn(response), IsEmpty());
   ASSERT_EQ(response.records_size(), 1);
   EXPECT_EQ(response.records(0).account_health().metrics_size(), 4);
 }
 
 TEST(DemoFiles, Japan) {
   const ParseReportResponse response = Read("jp/all-orders.txt");
-  EXPECT_THAT(Reasons(response), IsEmpty());
+  EXPECT_THAT(ReasonsIn(response), IsEmpty());
   EXPECT_EQ(response.charset(), "Shift_JIS");
   EXPECT_EQ(response.records_size(), 9);
   EXPECT_EQ(response.records(0).order().lines(0).item_total().minor_units(), 3980);
@@ -164,7 +164,7 @@ TEST(DemoFiles, Japan) {
   auto orders = Orders(response);
   const ParseReportResponse returns = Read("jp/mfn-returns.txt");
   EXPECT_EQ(returns.report_type(), "GET_FLAT_FILE_RETURNS_DATA_BY_RETURN_DATE");
-  EXPECT_THAT(Reasons(returns), UnorderedElementsAre("LOCALIZED_HEADER"));
+  EXPECT_THAT(ReasonsIn(returns), UnorderedElementsAre("LOCALIZED_HEADER"));
   EXPECT_EQ(returns.records_size(), 4);
   for (const auto& record : returns.records()) {
     const v1::Return& ret = record.return_record().snapshot();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plugins/marketplaces/amazon_reports/values.h"
+
 namespace aftersales::amazon_reports {
 namespace {
 
@@ -257,7 +259,6 @@ constexpr bool IsWord(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          (static_cast<unsigned char>(c) & 0x80) != 0;
 }
-constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 // Whether two names are one by their letters and digits.
 constexpr bool SameName(std::string_view a, std::string_view b) {

@@ -16,8 +16,6 @@ constexpr size_t kMaxTrackingBytes = 100;
 // Amazon cuts titles at 500 characters; more of it is of no use after the sale.
 constexpr size_t kMaxTitleBytes = 500;
 
-constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 bool SameWord(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
                                             [](char x, char y) { return Lower(x) == Lower(y); });
@@ -320,10 +318,10 @@ class Fields {
 // The number as the seller stated it: the valid tracking report marks numbers that it cannot parse
 // by a suffix, and sellers copy them from there.
 std::string_view WithoutInvalidMark(std::string_view number) {
-  constexpr std::string_view kMark = "-InvalidId";
-  if (number.size() > kMark.size() &&
-      SameWord(number.substr(number.size() - kMark.size()), kMark)) {
-    number.remove_suffix(kMark.size());
+  constexpr std::string_view kInvalidId = "-InvalidId";
+  if (number.size() > kInvalidId.size() &&
+      SameWord(number.substr(number.size() - kInvalidId.size()), kInvalidId)) {
+    number.remove_suffix(kInvalidId.size());
   }
   return number;
 }

@@ -32,8 +32,6 @@ bool TakeChar(std::string_view* text, char c) {
   return true;
 }
 
-constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 // 1 to 12 for an English abbreviation in any case, else 0.
 int MonthOf(std::string_view name) {
   constexpr std::string_view kMonths = "janfebmaraprmayjunjulaugsepoctnovdec";

@@ -7,6 +7,8 @@
 
 namespace aftersales::amazon_reports {
 
+constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
 // Cuts spaces, carriage returns and other blanks off both ends. An empty cell of a flat file is
 // often a single space.
 std::string_view Trim(std::string_view text);
