@@ -70,6 +70,12 @@ void Decide(const v1::Refund& decided, v1::Refund::Status status, v1::Refund* st
   if (before.has_update_time()) *state->mutable_update_time() = before.update_time();
 }
 
+// Nobody has to act any more.
+void ForgetPerson(v1::Refund* state) {
+  state->clear_manual_action();
+  state->clear_due_at();
+}
+
 void Succeed(const v1::Event& fact, v1::Refund* state) {
   const v1::RefundSucceeded& body = fact.refund_succeeded();
   state->set_status(v1::Refund::STATUS_SUCCEEDED);
@@ -84,8 +90,7 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
     *state->mutable_ledger(state->ledger_size() - 1)->mutable_occurred_at() = fact.occurred_at();
   }
   state->clear_failure();
-  state->clear_manual_action();
-  state->clear_due_at();
+  ForgetPerson(state);
   if (PaidAsAsked(*state)) return;
   v1::Finding* finding = state->add_findings();
   finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
@@ -117,12 +122,6 @@ void SucceedAgain(const v1::Event& fact, v1::Refund* state) {
             /*less=*/false, state);
 }
 
-// Nobody has to see to what came back, or what somebody saw to.
-void ForgetDifference(v1::Refund* state) {
-  state->clear_manual_action();
-  state->clear_due_at();
-}
-
 // What its payment cost is given back with it.
 void ReverseCosts(const v1::Event& fact, v1::Refund* state) {
   const auto booked = state->ledger();
@@ -145,8 +144,13 @@ bool IsPaid(v1::Refund::Status status) {
   return status == v1::Refund::STATUS_SUCCEEDED || status == v1::Refund::STATUS_RECONCILED;
 }
 
+bool AwaitsPerson(const v1::Refund& refund) {
+  return refund.has_manual_action() &&
+         (refund.status() == v1::Refund::STATUS_APPROVED || IsPaid(refund.status()));
+}
+
 bool AwaitsSettlement(const v1::Refund& refund) {
-  return IsPaid(refund.status()) && refund.has_manual_action();
+  return IsPaid(refund.status()) && AwaitsPerson(refund);
 }
 
 bool PaidAsAsked(const v1::Refund& refund) {
@@ -188,7 +192,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       state->set_status(v1::Refund::STATUS_REVERSED);
       state->set_reversal_reason(fact.refund_reversed().reason());
       *state->mutable_reversed_at() = fact.occurred_at();
-      ForgetDifference(state);
+      ForgetPerson(state);
       ReverseCosts(fact, state);
       return;
     case v1::Event::kInvariantBroken: {
@@ -217,7 +221,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
     case v1::Event::kRefundDifferenceSettled:
       if (!AwaitsSettlement(*state)) return;
       state->set_difference_proof(fact.refund_difference_settled().proof());
-      ForgetDifference(state);
+      ForgetPerson(state);
       return;
     case v1::Event::kRefundSucceeded:
       // A proof of payment overturns a failure and an unknown outcome, but nothing final.

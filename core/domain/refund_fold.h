@@ -21,6 +21,9 @@ bool HoldsMoney(v1::Refund::Status status);
 // Whether the buyer has the money: SUCCEEDED, RECONCILED.
 bool IsPaid(v1::Refund::Status status);
 
+// Whether a person has to act: to pay it where there is no API, or to see to how it was paid.
+bool AwaitsPerson(const v1::Refund& refund);
+
 // Whether it was paid, but otherwise than asked or twice, and a person has yet to see to that.
 bool AwaitsSettlement(const v1::Refund& refund);
 

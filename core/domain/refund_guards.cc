@@ -147,10 +147,8 @@ absl::Status CheckSettleRefund(const v1::Refund& state, bool paid, std::string_v
       !s.ok()) {
     return s;
   }
-  const bool waits_for_person =
-      state.status() == v1::Refund::STATUS_APPROVED && state.has_manual_action();
   if (AwaitsSettlement(state)) return CheckSettleDifference(state, paid, amount);
-  if (!waits_for_person && state.status() != v1::Refund::STATUS_UNKNOWN) {
+  if (!AwaitsPerson(state) && state.status() != v1::Refund::STATUS_UNKNOWN) {
     return InvalidState(state,
                         "only one of unknown outcome, that a person has to pay, or that was paid "
                         "otherwise than asked, can be settled");

@@ -5,19 +5,21 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <system_error>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "core/plugins/read_file.h"
 
 namespace aftersales::plugins {
 namespace {
 
 namespace fs = std::filesystem;
 namespace json = google::protobuf::util;
+
+// Descriptions of all plugins have some 100 KB.
+constexpr size_t kFileBytesMax = 64u << 20;
 
 absl::Status CannotWrite(const fs::path& file) {
   const bool full = errno == ENOSPC || errno == EDQUOT;
@@ -41,18 +43,18 @@ bool WriteAll(int fd, std::string_view bytes) {
 
 absl::StatusOr<KeptSettings> ReadKeptSettings(const fs::path& file) {
   KeptSettings settings;
-  std::error_code error;
-  if (!fs::exists(file, error) && !error) return settings;
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  json::JsonParseOptions options;
-  options.ignore_unknown_fields = true;  // of a newer host
-  const auto parsed = json::JsonStringToMessage(text.str(), &settings, options);
-  if (in && parsed.ok()) return settings;
+  const absl::StatusOr<std::string> text = ReadRegularFile(file, kFileBytesMax);
+  if (absl::IsNotFound(text.status())) return settings;
+  std::string problem(text.status().message());
+  if (text.ok()) {
+    json::JsonParseOptions options;
+    options.ignore_unknown_fields = true;  // of a newer host
+    const auto parsed = json::JsonStringToMessage(*text, &settings, options);
+    if (parsed.ok()) return settings;
+    problem = absl::StrCat("cannot be read: ", std::string(parsed.message()));
+  }
   return absl::FailedPreconditionError(
-      absl::StrCat(file.string(), ", in which is kept what was set about plugins, cannot be read",
-                   parsed.ok() ? "" : absl::StrCat(": ", std::string(parsed.message())),
+      absl::StrCat(file.string(), ", in which is kept what was set about plugins, ", problem,
                    "; mend it, or remove it to go on with what the options of the host say"));
 }
 

@@ -1,7 +1,6 @@
 #include "core/plugins/plugin_file.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,25 +9,26 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "aftersales/plugin.h"
+#include "core/plugins/read_file.h"
+#include "core/status/text.h"
 
 namespace aftersales::plugins {
 namespace {
 
 // Plugins with debug information have some 10 MB. More is a mistake, and the file is read whole.
-constexpr std::uintmax_t kFileBytesMax = 512u << 20;
+constexpr size_t kFileBytesMax = 512u << 20;
+constexpr size_t kManifestBytesMax = 64u << 10;
 
 #if defined(__x86_64__)
 constexpr uint16_t kMachine = EM_X86_64;
@@ -144,9 +144,10 @@ std::string Sha256(std::string_view bytes) {
 absl::StatusOr<std::string> ManifestSha256(const std::filesystem::path& plugin) {
   std::filesystem::path file = plugin;
   file.replace_extension(".plugin.json");
-  std::ifstream in(file);
-  if (!in) return std::string();
-  const auto manifest = nlohmann::json::parse(in, nullptr, /*allow_exceptions=*/false);
+  const absl::StatusOr<std::string> text = ReadRegularFile(file, kManifestBytesMax);
+  if (absl::IsNotFound(text.status())) return std::string();
+  const auto manifest = nlohmann::json::parse(text.ok() ? *text : std::string(), nullptr,
+                                              /*allow_exceptions=*/false);
   const auto found = manifest.is_object() ? manifest.find("sha256") : manifest.end();
   if (!manifest.is_object() || found == manifest.end() || !found->is_string() ||
       found->get<std::string>().size() != 2 * SHA256_DIGEST_LENGTH) {
@@ -159,32 +160,15 @@ absl::StatusOr<std::string> ManifestSha256(const std::filesystem::path& plugin) 
 
 // The bytes of a file that only root and the user of this process could have put there.
 absl::StatusOr<std::string> ReadTrusted(const std::filesystem::path& path) {
-  // Some that the system makes up keep a reader waiting for ever.
-  const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0 && errno != ENXIO) return CannotLookAt(path);
-  const absl::Cleanup closed = [fd] { close(fd); };
   struct stat info;
-  if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  absl::StatusOr<std::string> bytes = ReadRegularFile(path, kFileBytesMax, &info);
+  if (absl::IsInvalidArgument(bytes.status())) {
     return absl::FailedPreconditionError("is not a file; name the plugin's file itself");
   }
+  if (absl::IsOutOfRange(bytes.status())) return Broken(View(bytes.status().message()));
+  if (!bytes.ok()) return absl::FailedPreconditionError(bytes.status().message());
   if (absl::Status status = CheckOwnership(path, info); !status.ok()) return status;
   if (absl::Status status = CheckPluginFolder(path.parent_path()); !status.ok()) return status;
-  if (static_cast<std::uintmax_t>(info.st_size) > kFileBytesMax) {
-    return Broken(
-        absl::StrCat("it has ", info.st_size, " bytes, at most ", kFileBytesMax, " are read"));
-  }
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
-  size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t got = read(fd, bytes.data() + have, bytes.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      return absl::FailedPreconditionError(
-          got == 0 ? "became shorter while it was read; try it again once it is there as a whole"
-                   : absl::StrCat("cannot be read: ", std::strerror(errno)));
-    }
-    have += static_cast<size_t>(got);
-  }
   return bytes;
 }
 

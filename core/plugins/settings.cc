@@ -1,14 +1,9 @@
 #include "core/plugins/settings.h"
 
-#include <fcntl.h>
 #include <google/protobuf/stubs/common.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
-#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -16,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "core/plugins/read_file.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -75,27 +71,9 @@ absl::StatusOr<std::string> ReadSetting(std::string_view given) {
   const auto bad = [&](const std::string& problem) {
     return absl::InvalidArgumentError(absl::StrCat("file ", path, " ", problem));
   };
-  // Without waiting, for a pipe of that name would have the host wait for a writer.
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) {
-    return bad(absl::StrCat("cannot be read: ", std::generic_category().message(errno)));
-  }
-  std::string value;
-  struct stat about {};
-  bool ok = fstat(file, &about) == 0 && S_ISREG(about.st_mode);
-  const bool regular = ok;
-  char piece[4096];
-  while (ok && value.size() <= kFileBytesMax) {
-    const ssize_t count = read(file, piece, sizeof(piece));
-    if (count < 0 && errno == EINTR) continue;
-    ok = count >= 0;
-    if (count <= 0) break;
-    value.append(piece, static_cast<size_t>(count));
-  }
-  close(file);
-  if (!regular) return bad("is not a file");
-  if (!ok) return bad("cannot be read");
-  if (value.size() > kFileBytesMax) return bad("has more than 64 KiB");
+  absl::StatusOr<std::string> read = ReadRegularFile(path, kFileBytesMax);
+  if (!read.ok()) return bad(std::string(read.status().message()));
+  std::string value = *std::move(read);
   if (!google::protobuf::internal::IsStructurallyValidUTF8(value.data(),
                                                            static_cast<int>(value.size()))) {
     return bad("is not UTF-8");

@@ -201,8 +201,7 @@ void PrintRefund(const Terminal& terminal, const v1::Refund& refund) {
                    << found << '\n';
     }
   }
-  if (refund.has_manual_action() &&
-      (refund.status() == v1::Refund::STATUS_APPROVED || AwaitsSettlement(refund))) {
+  if (AwaitsPerson(refund)) {
     terminal.out << '\n';
     PrintManualAction(terminal, refund.manual_action());
     terminal.out << "  then: aftersales refunds settle " << Printable(IdOf(refund.name()))

@@ -498,8 +498,7 @@ void Session::PutRefund(const RefundRecord& record, bool created) {
   record.SerializeToString(&buffer_);
   // A person has to act where there is no API, and where nobody knows how the payment ended.
   std::optional<int64_t> due, kind;
-  if (refund.has_manual_action() &&
-      (refund.status() == v1::Refund::STATUS_APPROVED || AwaitsSettlement(refund))) {
+  if (AwaitsPerson(refund)) {
     kind = v1::Deadline::KIND_MANUAL_ACTION;
   } else if (refund.status() == v1::Refund::STATUS_UNKNOWN) {
     kind = v1::Deadline::KIND_REFUND_QUERY;
