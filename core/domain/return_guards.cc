@@ -136,6 +136,19 @@ absl::Status ExceedsReturnable(const v1::OrderLine& line, std::string_view field
       .With("returnable", returnable);
 }
 
+absl::Status OnlyMarketplaceKnows(std::string_view base, std::string_view name) {
+  return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                Cat(name,
+                    " is what the marketplace shows, which is for the roles MANAGER and PLATFORM "
+                    "to tell, or for its report to be imported"))
+      .Field(Cat(base, ".", name), "leave it out")
+      .With("roles", "MANAGER, PLATFORM");
+}
+
+bool SpeaksForMarketplace(v1::Role role) {
+  return role == v1::ROLE_PLATFORM || role == v1::ROLE_MANAGER;
+}
+
 // A request that only a report made was checked by nobody before it is decided.
 absl::Status CheckUnits(const v1::Return& state, const Deciding& deciding,
                         const v1::ReturnItem& item, int64_t units, std::string_view field) {
@@ -229,6 +242,56 @@ absl::Status SetRoute(const v1::ApproveReturnRequest& request, v1::ReturnApprove
 }
 
 }  // namespace
+
+absl::Status CheckTellsOwn(const v1::Return& told, v1::Role role, std::string_view base) {
+  if (SpeaksForMarketplace(role)) return absl::OkStatus();
+  for (const auto& [given, name] : {
+           std::pair(told.has_platform_refunded(), "platform_refunded"),
+           std::pair(told.a_to_z_claim(), "a_to_z_claim"),
+           std::pair(told.platform_managed(), "platform_managed"),
+           std::pair(!told.platform_status().empty(), "platform_status"),
+           std::pair(!told.platform_resolution().empty(), "platform_resolution"),
+           std::pair(told.is_prime(), "is_prime"),
+           std::pair(told.has_validity(), "validity"),
+       }) {
+    if (given) return OnlyMarketplaceKnows(base, name);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTellsOwn(const v1::ReturnRequested& told, v1::Role role, std::string_view base) {
+  if (SpeaksForMarketplace(role)) return absl::OkStatus();
+  const v1::Return& request = told.request();
+  const std::string field = Cat(base, ".request");
+  // Who fulfils is who decides; how the goods come back is a decision.
+  if (request.fulfillment() == v1::FULFILLMENT_AFN) {
+    return OnlyMarketplaceKnows(field, "fulfillment");
+  }
+  if (request.return_method() != v1::RETURN_METHOD_UNSPECIFIED) {
+    return OnlyMarketplaceKnows(field, "return_method");
+  }
+  return CheckTellsOwn(request, role, field);
+}
+
+absl::Status CheckTellsOwn(const v1::ReturnReported& told, v1::Role role, std::string_view base) {
+  if (SpeaksForMarketplace(role)) return absl::OkStatus();
+  if (told.status() != v1::Return::STATUS_UNSPECIFIED) return OnlyMarketplaceKnows(base, "status");
+  // Goods that are shown as there show that they were let come.
+  if (told.has_delivered_at()) return OnlyMarketplaceKnows(base, "delivered_at");
+  const v1::Return& snapshot = told.snapshot();
+  const std::string field = Cat(base, ".snapshot");
+  for (const auto& [given, name] : {
+           std::pair(snapshot.receipts_size() > 0, "receipts"),
+           std::pair(snapshot.inspections_size() > 0, "inspections"),
+           std::pair(snapshot.labels_size() > 0, "labels"),
+           std::pair(snapshot.has_return_by(), "return_by"),
+           std::pair(snapshot.return_method() != v1::RETURN_METHOD_UNSPECIFIED, "return_method"),
+           std::pair(snapshot.fulfillment() == v1::FULFILLMENT_AFN, "fulfillment"),
+       }) {
+    if (given) return OnlyMarketplaceKnows(field, name);
+  }
+  return CheckTellsOwn(snapshot, role, field);
+}
 
 absl::Status CheckCreate(const v1::Order& order, const PolicyInForce& policy, absl::Time now,
                          std::span<const v1::Return> returns_of_order, v1::Return* request,

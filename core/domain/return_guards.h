@@ -18,6 +18,15 @@
 
 namespace aftersales {
 
+// What only the marketplace knows (what it shows as refunded, its status, a claim, whether it
+// manages the return, whether the request is in policy) is nobody's to say but PLATFORM's, or a
+// MANAGER's who has seen it: PERMISSION_DENIED `ROLE_REQUIRED` with the field in `base`. A report
+// that is imported is the marketplace's own and is not asked.
+absl::Status CheckTellsOwn(const v1::Return& told, v1::Role role, std::string_view base);
+// The same for a fact, in which moreover whatever decides or moves the return is the marketplace's.
+absl::Status CheckTellsOwn(const v1::ReturnRequested& told, v1::Role role, std::string_view base);
+absl::Status CheckTellsOwn(const v1::ReturnReported& told, v1::Role role, std::string_view base);
+
 // Checks a new return against its order and the order's other returns, and fills in what the
 // caller may leave out (line ids and SKUs from each other, fault, fulfillment, order_external_id,
 // channel, validity). FAILED_PRECONDITION `NOT_SHIPPED`, `QUANTITY_EXCEEDS_RETURNABLE` (with

@@ -1,5 +1,7 @@
 #include "core/domain/return_guards.h"
 
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "core/domain/calendar.h"
@@ -7,6 +9,7 @@
 #include "core/domain/policy.h"
 #include "core/domain/test_facts.h"
 #include "core/status/refusal.h"
+#include "core/status/text.h"
 #include "gtest/gtest.h"
 
 namespace aftersales {
@@ -374,6 +377,74 @@ TEST_F(Guards, CloseShortNeedsAPartThatCame) {
   EXPECT_TRUE(CheckCloseShort(state, "ONE_NOT_RETURNED").ok());
   state.set_short_reason("ONE_NOT_RETURNED");
   EXPECT_EQ(ReasonOf(CheckCloseShort(state, "again")), "INVALID_STATE");
+}
+
+TEST_F(Guards, WhatOnlyTheMarketplaceKnowsIsForItOrAManager) {
+  v1::Return told;
+  told.set_external_id("RMA-1");
+  told.add_items()->set_sku("SKU-1");
+  EXPECT_TRUE(CheckTellsOwn(told, v1::ROLE_BUYER, "return_resource").ok());
+  const std::pair<const char*, std::function<void(v1::Return&)>> fields[] = {
+      {"platform_refunded", [](v1::Return& r) { r.mutable_platform_refunded(); }},
+      {"a_to_z_claim", [](v1::Return& r) { r.set_a_to_z_claim(true); }},
+      {"platform_managed", [](v1::Return& r) { r.set_platform_managed(true); }},
+      {"platform_status", [](v1::Return& r) { r.set_platform_status("Approved"); }},
+      {"platform_resolution", [](v1::Return& r) { r.set_platform_resolution("StandardRefund"); }},
+      {"is_prime", [](v1::Return& r) { r.set_is_prime(true); }},
+      {"validity", [](v1::Return& r) { r.mutable_validity(); }},
+  };
+  for (const auto& [name, give] : fields) {
+    v1::ReturnRequested requested;
+    v1::ReturnReported reported;
+    *requested.mutable_request() = *reported.mutable_snapshot() = told;
+    give(*requested.mutable_request());
+    give(*reported.mutable_snapshot());
+    for (const v1::Role role :
+         {v1::ROLE_BUYER, v1::ROLE_OPERATOR, v1::ROLE_RULE, v1::ROLE_ERP, v1::ROLE_WAREHOUSE}) {
+      const absl::Status refused = CheckTellsOwn(requested.request(), role, "return_resource");
+      EXPECT_EQ(ReasonOf(refused), "ROLE_REQUIRED") << name;
+      EXPECT_EQ(FieldOf(refused), Cat("return_resource.", name));
+      EXPECT_EQ(FieldOf(CheckTellsOwn(requested, role, "f")), Cat("f.request.", name));
+      EXPECT_EQ(FieldOf(CheckTellsOwn(reported, role, "f")), Cat("f.snapshot.", name));
+    }
+    for (const v1::Role role : {v1::ROLE_PLATFORM, v1::ROLE_MANAGER}) {
+      EXPECT_TRUE(CheckTellsOwn(requested, role, "f").ok()) << name;
+      EXPECT_TRUE(CheckTellsOwn(reported, role, "f").ok()) << name;
+    }
+  }
+}
+
+TEST_F(Guards, SnapshotThatDecidesIsForTheMarketplaceOrAManager) {
+  const std::pair<const char*, std::function<void(v1::ReturnReported&)>> fields[] = {
+      {"f.status", [](v1::ReturnReported& r) { r.set_status(v1::Return::STATUS_REJECTED); }},
+      {"f.delivered_at", [](v1::ReturnReported& r) { r.mutable_delivered_at(); }},
+      {"f.snapshot.receipts", [](v1::ReturnReported& r) { r.mutable_snapshot()->add_receipts(); }},
+      {"f.snapshot.inspections",
+       [](v1::ReturnReported& r) { r.mutable_snapshot()->add_inspections(); }},
+      {"f.snapshot.labels", [](v1::ReturnReported& r) { r.mutable_snapshot()->add_labels(); }},
+      {"f.snapshot.return_by",
+       [](v1::ReturnReported& r) { r.mutable_snapshot()->mutable_return_by(); }},
+      {"f.snapshot.return_method",
+       [](v1::ReturnReported& r) {
+         r.mutable_snapshot()->set_return_method(v1::RETURN_METHOD_NONE);
+       }},
+      {"f.snapshot.fulfillment",
+       [](v1::ReturnReported& r) { r.mutable_snapshot()->set_fulfillment(v1::FULFILLMENT_AFN); }},
+  };
+  for (const auto& [name, give] : fields) {
+    v1::ReturnReported told;
+    EXPECT_TRUE(CheckTellsOwn(told, v1::ROLE_ERP, "f").ok());
+    give(told);
+    for (const v1::Role role : {v1::ROLE_OPERATOR, v1::ROLE_RULE, v1::ROLE_ERP}) {
+      EXPECT_EQ(ReasonOf(CheckTellsOwn(told, role, "f")), "ROLE_REQUIRED") << name;
+      EXPECT_EQ(FieldOf(CheckTellsOwn(told, role, "f")), name);
+    }
+    EXPECT_TRUE(CheckTellsOwn(told, v1::ROLE_PLATFORM, "f").ok()) << name;
+    EXPECT_TRUE(CheckTellsOwn(told, v1::ROLE_MANAGER, "f").ok()) << name;
+  }
+  v1::ReturnRequested asked;
+  asked.mutable_request()->set_fulfillment(v1::FULFILLMENT_AFN);
+  EXPECT_EQ(FieldOf(CheckTellsOwn(asked, v1::ROLE_ERP, "f")), "f.request.fulfillment");
 }
 
 TEST_F(Guards, CloseNeedsEverythingSettled) {

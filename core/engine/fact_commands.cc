@@ -2,6 +2,7 @@
 
 #include "core/domain/calendar.h"
 #include "core/domain/resource_names.h"
+#include "core/domain/return_guards.h"
 #include "core/domain/return_items.h"
 #include "core/domain/roles.h"
 #include "core/engine/commands.h"
@@ -39,17 +40,30 @@ std::string_view MethodOf(v1::Event::BodyCase body) {
   }
 }
 
+// Besides, what only the marketplace knows is for few, whoever may tell the rest.
+absl::Status CheckTellsOwn(const v1::Event& fact, v1::Role role) {
+  if (fact.has_return_requested()) {
+    return aftersales::CheckTellsOwn(fact.return_requested(), role, "return_requested");
+  }
+  if (fact.has_return_reported()) {
+    return aftersales::CheckTellsOwn(fact.return_reported(), role, "return_reported");
+  }
+  return absl::OkStatus();
+}
+
 // A fact may be told for somebody else, such as a carrier's scan by an ERP. Nobody speaks for a
 // person of the seller but that person, and what only the host does is nobody's to tell.
 absl::Status CheckTeller(const Command& c, const v1::Event& fact) {
   const std::string_view method = MethodOf(fact.body_case());
   if (absl::Status s = CheckRole(method, c.actor.role()); !s.ok()) return s;
+  if (absl::Status s = CheckTellsOwn(fact, c.actor.role()); !s.ok()) return s;
   const v1::Actor& named = fact.actor();
   if (named.role() == v1::ROLE_UNSPECIFIED ||
       (named.role() == c.actor.role() && SamePerson(named, c.actor))) {
     return absl::OkStatus();
   }
   if (absl::Status s = CheckRole(method, named.role()); !s.ok()) return s;
+  if (absl::Status s = CheckTellsOwn(fact, named.role()); !s.ok()) return s;
   if (named.role() != v1::ROLE_OPERATOR && named.role() != v1::ROLE_MANAGER) {
     return absl::OkStatus();
   }

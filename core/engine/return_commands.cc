@@ -147,11 +147,11 @@ absl::StatusOr<v1::Return> CreateReturn(Command& c, const v1::CreateReturnReques
                   Cat("the channel has a return with external id ", wanted.external_id()))
         .Field("return_resource.external_id", "leave it out or read the return that is there");
   }
-  // A buyer asks now, and whether it is in policy is not theirs to say.
-  if (c.actor.role() == v1::ROLE_BUYER && (wanted.has_requested_at() || wanted.has_validity())) {
-    return InvalidField(
-        wanted.has_validity() ? "return_resource.validity" : "return_resource.requested_at",
-        "NOT_SETTABLE", "leave it out; it is for the host to say");
+  if (absl::Status s = CheckTellsOwn(wanted, c.actor.role(), "return_resource"); !s.ok()) return s;
+  // A buyer asks now.
+  if (c.actor.role() == v1::ROLE_BUYER && wanted.has_requested_at()) {
+    return InvalidField("return_resource.requested_at", "NOT_SETTABLE",
+                        "leave it out; it is for the host to say");
   }
   const std::string external_id = order->external_id();
   ReturnEditor editor = ReturnEditor::Create(c, **channel, external_id, std::move(order));

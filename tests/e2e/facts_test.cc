@@ -406,6 +406,67 @@ TEST_F(FactsTest, FactIsForWhoMayMakeIt) {
   EXPECT_EQ(Get(state).status(), v1::Return::STATUS_RESOLVED);
 }
 
+TEST_F(FactsTest, WhatTheMarketplaceShowsIsForItOrAManagerToTell) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000013", {{"LAMP", 2, 2000, 0}}));
+  v1::Return state = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  v1::IssueRefundRequest issue;
+  issue.set_parent(kSeller);
+  issue.mutable_spec()->set_return_name(state.name());
+  v1::Refund refund = *api().Call(&Refunds::IssueRefund, issue);
+  ASSERT_TRUE(Eventually([&] { return (refund = Get(refund)).has_manual_action(); }));
+  const v1::Return open = Create(order, v1::RETURN_REASON_DEFECTIVE);
+
+  int told = 0;
+  const auto tell = [&](std::string_view actor, v1::Event fact) {
+    fact.set_external_id("shown-" + std::to_string(++told));
+    v1::RecordFactsRequest request;
+    request.set_parent(kSeller);
+    *request.add_facts() = fact;
+    const auto answer = ApiAs(actor).Call(&Facts::RecordFacts, request);
+    EXPECT_TRUE(answer.ok()) << answer.status.error_message();
+    return answer->results(0).outcome() == v1::FactResult::OUTCOME_INVALID
+               ? answer->results(0).reason() + " " + answer->results(0).field()
+               : v1::FactResult::Outcome_Name(answer->results(0).outcome());
+  };
+  v1::Event paid = FactOf(state, "", "2026-03-02T09:00:00Z");
+  v1::Return* snapshot = paid.mutable_return_reported()->mutable_snapshot();
+  snapshot->set_order_external_id(order.external_id());
+  *snapshot->mutable_platform_refunded() = refund.total();
+  v1::Event rejected = FactOf(open, "", "2026-03-02T09:00:00Z");
+  rejected.mutable_return_reported()->set_status(v1::Return::STATUS_REJECTED);
+  v1::Event approved = FactOf(open, "", "2026-03-02T09:00:00Z");
+  approved.mutable_return_reported()->set_status(v1::Return::STATUS_APPROVED);
+  v1::Event arrived = FactOf(open, "", "2026-03-02T09:00:00Z");
+  *arrived.mutable_return_reported()->mutable_delivered_at() = arrived.occurred_at();
+  v1::Event judged = FactOf(open, "", "2026-03-01T09:00:00Z");
+  judged.mutable_return_requested()->mutable_request()->mutable_validity();
+  for (const char* actor : {"erp:sap", "rule:r", "operator:olga"}) {
+    EXPECT_EQ(tell(actor, paid), "ROLE_REQUIRED return_reported.snapshot.platform_refunded");
+    EXPECT_EQ(tell(actor, rejected), "ROLE_REQUIRED return_reported.status");
+    EXPECT_EQ(tell(actor, approved), "ROLE_REQUIRED return_reported.status");
+    EXPECT_EQ(tell(actor, arrived), "ROLE_REQUIRED return_reported.delivered_at");
+    EXPECT_EQ(tell(actor, judged), "ROLE_REQUIRED return_requested.request.validity");
+  }
+  // Nor in the marketplace's name.
+  rejected.mutable_actor()->set_role(v1::ROLE_PLATFORM);
+  EXPECT_EQ(tell("erp:sap", rejected), "ROLE_REQUIRED return_reported.status");
+  EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(Get(open).status(), v1::Return::STATUS_REQUESTED);
+  EXPECT_TRUE(Get(open).validity().in_policy());
+  // What decides nothing is theirs to tell.
+  v1::Event known = FactOf(state, "", "2026-03-02T09:00:00Z");
+  known.mutable_return_reported()->mutable_snapshot()->set_merchant_rma_id("RMA-7");
+  EXPECT_EQ(tell("erp:sap", known), "OUTCOME_RECORDED");
+  EXPECT_EQ(Get(state).merchant_rma_id(), "RMA-7");
+
+  EXPECT_EQ(tell("platform", paid), "OUTCOME_RECORDED");
+  EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_SUCCEEDED);
+  rejected.clear_actor();
+  EXPECT_EQ(tell("manager:mia", rejected), "OUTCOME_RECORDED");
+  EXPECT_EQ(Get(open).status(), v1::Return::STATUS_REJECTED);
+}
+
 TEST_F(FactsTest, AbsurdNumbersAreNoFacts) {
   const v1::Order order = Put(OrderOf("us", "113-2100000-0000004", {{"LAMP", 1, 2999, 247}}));
   const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));

@@ -94,6 +94,40 @@ TEST_F(RolesTest, OperatorWhoChangesWhatThePolicyGivesNeedsASecondPerson) {
   Issue(refund, v1::Refund::STATUS_SUCCEEDED);
 }
 
+TEST_F(RolesTest, WhatOnlyTheMarketplaceKnowsIsNobodysToSayOfANewReturn) {
+  const v1::Order order = Put(OrderOf("us", "113-9500019-0000009", {{"LAMP", 3, 6000, 0}}));
+  const auto create = [&](std::string_view actor, std::string_view field,
+                          const std::function<void(v1::Return*)>& say) {
+    v1::CreateReturnRequest request = ReturnRequest(order, v1::RETURN_REASON_DEFECTIVE);
+    say(request.mutable_return_resource());
+    const auto refused = ApiAs(actor).Call(&Returns::CreateReturn, request);
+    EXPECT_EQ(refused.reason(), "ROLE_REQUIRED") << actor << " " << field;
+    EXPECT_THAT(refused.fields(), testing::ElementsAre("return_resource." + std::string(field)));
+  };
+  for (const char* actor : {"buyer:b", "operator:olga", "rule:r", "erp:sap"}) {
+    create(actor, "platform_refunded",
+           [](v1::Return* r) { *r->mutable_platform_refunded() = MoneyOf(999999, "USD"); });
+    create(actor, "a_to_z_claim", [](v1::Return* r) { r->set_a_to_z_claim(true); });
+    create(actor, "validity", [](v1::Return* r) { r->mutable_validity()->set_in_policy(false); });
+  }
+  // Worked out for everybody, also for whom it is not asked.
+  v1::CreateReturnRequest request = ReturnRequest(order, v1::RETURN_REASON_DEFECTIVE);
+  const auto made = ApiAs("rule:r").Call(&Returns::CreateReturn, request);
+  ASSERT_TRUE(made.ok()) << made.status.error_message();
+  EXPECT_TRUE(made->validity().in_policy());
+  v1::RejectReturnRequest reject;
+  reject.set_name(made->name());
+  reject.set_reason_code("NO");
+  EXPECT_EQ(ApiAs("rule:r").Call(&Returns::RejectReturn, reject).reason(),
+            "INVALID_REJECTION_RISK");
+  *request.mutable_return_resource()->mutable_platform_refunded() = MoneyOf(500, "USD");
+  request.mutable_return_resource()->mutable_validity()->set_in_policy(false);
+  const auto shown = ApiAs("platform").Call(&Returns::CreateReturn, request);
+  ASSERT_TRUE(shown.ok()) << shown.status.error_message();
+  EXPECT_FALSE(shown->validity().in_policy());
+  EXPECT_EQ(shown->platform_refunded().minor_units(), 500);
+}
+
 TEST_F(RolesTest, BatchesTakeEachOnItsOwn) {
   v1::BatchApproveReturnsRequest batch;
   batch.set_parent(kSeller);
