@@ -98,6 +98,9 @@ absl::StatusOr<v1::BatchApproveReturnsResponse> BatchApproveReturns(
 absl::StatusOr<v1::BatchCloseReturnsResponse> BatchCloseReturns(
     Command& c, const v1::BatchCloseReturnsRequest& request);
 absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnRequest& request);
+// FAILED_PRECONDITION `REFUND_PENDING` while money of the return is on its way: it cannot be
+// withdrawn then.
+absl::Status CheckNoRefundOnItsWay(Command& c, const v1::Return& state);
 absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnRequest& request);
 absl::StatusOr<v1::Return> IssueReturnLabel(Command& c, const v1::IssueReturnLabelRequest& request);
 absl::StatusOr<v1::Return> VoidReturnLabel(Command& c, const v1::VoidReturnLabelRequest& request);

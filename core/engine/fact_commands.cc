@@ -152,6 +152,12 @@ absl::StatusOr<v1::FactResult> RecordOne(Command& c, const v1::Event& given) {
                                : v1::FactResult::OUTCOME_DUPLICATE);
     return result;
   }
+  // The marketplace shows what became of it. Who withdraws it themselves is asked as by the
+  // command.
+  if (given.has_return_cancelled() && c.actor.role() != v1::ROLE_PLATFORM &&
+      editor->state().status() != v1::Return::STATUS_CANCELLED) {
+    if (absl::Status s = CheckNoRefundOnItsWay(c, editor->state()); !s.ok()) return s;
+  }
   v1::Event fact = editor->NewFact();
   *fact.mutable_occurred_at() = given.occurred_at();
   fact.set_external_id(given.external_id());

@@ -279,22 +279,27 @@ absl::StatusOr<v1::Return> CancelReturn(Command& c, const v1::CancelReturnReques
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
     if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
     if (absl::Status s = CheckCancel(editor.state()); !s.ok()) return s;
-    // Money that is on its way does not come back because the goods stay.
-    for (const v1::Refund& refund : RefundsOf(c, editor.state())) {
-      if (!HoldsMoney(refund.status()) || IsPaid(refund.status()) ||
-          refund.status() == v1::Refund::STATUS_PENDING_APPROVAL) {
-        continue;
-      }
-      return Refuse(absl::StatusCode::kFailedPrecondition, "REFUND_PENDING",
-                    Cat("refund ", refund.name(), " of the return is ", StatusName(refund.status()),
-                        "; cancel it, or wait until it is settled"))
-          .With("refund", refund.name());
-    }
+    if (absl::Status s = CheckNoRefundOnItsWay(c, editor.state()); !s.ok()) return s;
     v1::Event fact = editor.NewFact();
     fact.mutable_return_cancelled()->set_reason(request.reason());
     editor.Add(std::move(fact));
     return absl::OkStatus();
   });
+}
+
+absl::Status CheckNoRefundOnItsWay(Command& c, const v1::Return& state) {
+  // Money that is on its way does not come back because the goods stay.
+  for (const v1::Refund& refund : RefundsOf(c, state)) {
+    if (!HoldsMoney(refund.status()) || IsPaid(refund.status()) ||
+        refund.status() == v1::Refund::STATUS_PENDING_APPROVAL) {
+      continue;
+    }
+    return Refuse(absl::StatusCode::kFailedPrecondition, "REFUND_PENDING",
+                  Cat("refund ", refund.name(), " of the return is ", StatusName(refund.status()),
+                      "; cancel it, or wait until it is settled"))
+        .With("refund", refund.name());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Return> ReopenReturn(Command& c, const v1::ReopenReturnRequest& request) {

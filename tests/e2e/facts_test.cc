@@ -467,6 +467,34 @@ TEST_F(FactsTest, WhatTheMarketplaceShowsIsForItOrAManagerToTell) {
   EXPECT_EQ(Get(open).status(), v1::Return::STATUS_REJECTED);
 }
 
+TEST_F(FactsTest, BuyerWithdrawsNothingWhileItsRefundIsOnItsWay) {
+  const v1::Order order = Put(OrderOf("us", "113-2100000-0000014", {{"LAMP", 1, 2000, 0}}));
+  const v1::Return state = Approve(Create(order, v1::RETURN_REASON_DEFECTIVE));
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  v1::IssueRefundRequest issue;
+  issue.set_parent(kSeller);
+  issue.mutable_spec()->set_return_name(state.name());
+  issue.mutable_spec()->add_items()->set_line_id("LAMP");
+  issue.mutable_spec()->mutable_items(0)->set_quantity(1);
+  const auto refund = api().Call(&Refunds::IssueRefund, issue);
+  ASSERT_TRUE(refund.ok()) << refund.status.error_message();
+  const auto withdraw = [&](std::string_view actor, std::string_view id) {
+    v1::RecordFactsRequest request;
+    request.set_parent(kSeller);
+    *request.add_facts() = FactOf(state, id, "2026-03-02T09:00:00Z");
+    request.mutable_facts(0)->mutable_return_cancelled()->set_reason("kept");
+    const auto answer = ApiAs(actor).Call(&Facts::RecordFacts, request);
+    EXPECT_TRUE(answer.ok()) << answer.status.error_message();
+    return answer->results(0).reason();
+  };
+  EXPECT_EQ(withdraw("buyer:b", "withdrawn-1"), "REFUND_PENDING");
+  EXPECT_EQ(withdraw("operator:olga", "withdrawn-2"), "REFUND_PENDING");
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_APPROVED);
+  // The marketplace shows what became of it.
+  EXPECT_EQ(withdraw("platform", "withdrawn-3"), "");
+  EXPECT_EQ(Get(state).status(), v1::Return::STATUS_CANCELLED);
+}
+
 TEST_F(FactsTest, AbsurdNumbersAreNoFacts) {
   const v1::Order order = Put(OrderOf("us", "113-2100000-0000004", {{"LAMP", 1, 2999, 247}}));
   const v1::Return state = Approve(Create(order, v1::RETURN_REASON_ARRIVED_DAMAGED));
