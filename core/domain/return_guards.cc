@@ -737,7 +737,7 @@ absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
   return checked;
 }
 
-absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> refunds,
+absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> refunds, v1::Role role,
                         const v1::CloseReturnRequest& request) {
   absl::Status reason = CheckReason(request.reason(), "reason", kMaxReason);
   if (!reason.ok()) return reason;
@@ -773,6 +773,13 @@ absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> ref
     return InvalidState(state,
                         "units were accepted and not refunded: refund them, or close with "
                         "without_refund");
+  }
+  if (!NothingOwed(state) && role != v1::ROLE_OPERATOR && role != v1::ROLE_MANAGER) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
+                  "units were accepted and not refunded; that nothing is paid for them is for a "
+                  "person to decide, with role OPERATOR or MANAGER")
+        .Field("without_refund", "leave it out, and refund them")
+        .With("roles", "OPERATOR, MANAGER");
   }
   return absl::OkStatus();
 }

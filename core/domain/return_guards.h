@@ -89,8 +89,9 @@ absl::Status CheckCloseShort(const v1::Return& state, std::string_view reason);
 absl::StatusOr<v1::Inspection> CheckInspection(const v1::Return& state,
                                                const v1::Inspection& inspection, absl::Time now,
                                                std::string_view field);
-// `refunds` are those of the return.
-absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> refunds,
+// `refunds` are those of the return. That units were accepted and are not paid for is a person's
+// decision: PERMISSION_DENIED `ROLE_REQUIRED`.
+absl::Status CheckClose(const v1::Return& state, std::span<const v1::Refund> refunds, v1::Role role,
                         const v1::CloseReturnRequest& request);
 
 }  // namespace aftersales

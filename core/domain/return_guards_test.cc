@@ -452,12 +452,17 @@ TEST_F(Guards, CloseNeedsEverythingSettled) {
   state.mutable_items(0)->set_quantity_received(1);
   v1::CloseReturnRequest request;
   std::vector<v1::Refund> refunds(1);
-  const auto reason = [&] { return ReasonOf(CheckClose(state, refunds, request)); };
+  v1::Role role = v1::ROLE_OPERATOR;
+  const auto reason = [&] { return ReasonOf(CheckClose(state, refunds, role, request)); };
   EXPECT_EQ(reason(), "REASON_REQUIRED");
   request.set_reason("done");
   EXPECT_EQ(reason(), "INVALID_STATE");
   request.set_without_refund(true);
   EXPECT_EQ(reason(), "");
+  role = v1::ROLE_RULE;
+  const absl::Status denied = CheckClose(state, refunds, role, request);
+  EXPECT_EQ(ReasonOf(denied), "ROLE_REQUIRED") << "money is denied by a person";
+  EXPECT_EQ(FieldOf(denied), "without_refund");
   request.set_without_refund(false);
   state.mutable_items(0)->set_quantity_refunded(1);
   EXPECT_EQ(reason(), "");

@@ -425,7 +425,8 @@ absl::StatusOr<v1::Return> InspectReturn(Command& c, const v1::InspectReturnRequ
 absl::StatusOr<v1::Return> CloseReturn(Command& c, const v1::CloseReturnRequest& request) {
   return OnReturn(c, request, [&](ReturnEditor& editor) -> absl::Status {
     if (absl::Status s = TextLimit("reason", request.reason(), 500); !s.ok()) return s;
-    if (absl::Status s = CheckClose(editor.state(), RefundsOf(c, editor.state()), request);
+    if (absl::Status s =
+            CheckClose(editor.state(), RefundsOf(c, editor.state()), c.actor.role(), request);
         !s.ok()) {
       return s;
     }

@@ -128,6 +128,23 @@ TEST_F(RolesTest, WhatOnlyTheMarketplaceKnowsIsNobodysToSayOfANewReturn) {
   EXPECT_EQ(shown->platform_refunded().minor_units(), 500);
 }
 
+TEST_F(RolesTest, MoneyIsDeniedByAPerson) {
+  const v1::Return state = Receive(Approve(Requested("113-9500020-0000010")));
+  v1::CloseReturnRequest close;
+  close.set_name(state.name());
+  close.set_reason("nothing is due");
+  close.set_without_refund(true);
+  const auto refused = ApiAs("rule:r").Call(&Returns::CloseReturn, close);
+  EXPECT_EQ(refused.reason(), "ROLE_REQUIRED");
+  EXPECT_THAT(refused.fields(), testing::ElementsAre("without_refund"));
+  close.clear_reason();
+  EXPECT_EQ(ApiAs("operator:olga").Call(&Returns::CloseReturn, close).reason(), "REASON_REQUIRED");
+  close.set_reason("the buyer agreed");
+  const auto closed = ApiAs("operator:olga").Call(&Returns::CloseReturn, close);
+  ASSERT_TRUE(closed.ok()) << closed.status.error_message();
+  EXPECT_EQ(closed->status(), v1::Return::STATUS_CLOSED);
+}
+
 TEST_F(RolesTest, BatchesTakeEachOnItsOwn) {
   v1::BatchApproveReturnsRequest batch;
   batch.set_parent(kSeller);
