@@ -1,10 +1,13 @@
 #include "core/domain/refund_guards.h"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 #include "core/domain/card_number.h"
 #include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
+#include "core/domain/refund_quote.h"
 #include "core/domain/return_items.h"
 #include "core/domain/roles.h"
 #include "core/domain/stated_reason.h"
@@ -75,6 +78,42 @@ v1::Money DecidedTogether(const v1::Actor& who, const v1::Money& total,
     if (added.ok()) sum = *added;
   }
   return sum;
+}
+
+const v1::Return* ReturnPaidBeside(
+    const v1::Order& order, std::span<const v1::Return> returns_of_order,
+    std::span<const v1::Refund> refunds_of_order,
+    const google::protobuf::RepeatedPtrField<v1::RefundItem>& items) {
+  for (const v1::OrderLine& line : order.lines()) {
+    int64_t wanted = 0;
+    for (const v1::RefundItem& item : items) {
+      if (item.line_id() == line.line_id()) wanted += item.quantity();
+    }
+    if (wanted == 0) continue;
+    int64_t free = line.quantity() - UnitsRefundedOrReserved(refunds_of_order, line.line_id());
+    const v1::Return* holder = nullptr;
+    for (const v1::Return& state : returns_of_order) {
+      if (state.status() == v1::Return::STATUS_CANCELLED ||
+          state.status() == v1::Return::STATUS_EXPIRED) {
+        continue;
+      }
+      std::vector<v1::Refund> own;
+      std::copy_if(refunds_of_order.begin(), refunds_of_order.end(), std::back_inserter(own),
+                   [&](const v1::Refund& of) { return of.return_name() == state.name(); });
+      for (const v1::ReturnItem& item : state.items()) {
+        if (OrderLineOf(order, item) != &line) continue;
+        const int64_t given =
+            std::max(item.quantity_refunded(), UnitsRefundedOrReserved(own, line.line_id()));
+        const int64_t held =
+            std::max<int64_t>(0, std::max(item.quantity_requested(), item.quantity_approved()) -
+                                     given - item.quantity_exchanged());
+        if (held > 0 && holder == nullptr) holder = &state;
+        free -= held + item.quantity_exchanged();
+      }
+    }
+    if (holder != nullptr && wanted > free) return holder;
+  }
+  return nullptr;
 }
 
 absl::Status CheckApprover(const v1::Refund& state, const v1::Actor& approver) {

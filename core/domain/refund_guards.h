@@ -6,8 +6,10 @@
 
 #include "absl/status/status.h"
 #include "aftersales/v1/common.pb.h"
+#include "aftersales/v1/order.pb.h"
 #include "aftersales/v1/policy.pb.h"
 #include "aftersales/v1/refund.pb.h"
+#include "aftersales/v1/return.pb.h"
 
 namespace aftersales {
 
@@ -19,6 +21,14 @@ bool WithinLimit(const v1::Policy& policy, v1::Role role, const v1::Money& total
 // say their name may be anybody of their role.
 v1::Money DecidedTogether(const v1::Actor& who, const v1::Money& total,
                           std::span<const v1::Refund> refunds_of_order);
+
+// The return whose units a refund of `items` pays for that names none: it wants more units of a
+// line than are neither refunded nor in a return, whether that is open, rejected or over. Null
+// where it does not. One that was withdrawn or has expired gives its units back.
+const v1::Return* ReturnPaidBeside(const v1::Order& order,
+                                   std::span<const v1::Return> returns_of_order,
+                                   std::span<const v1::Refund> refunds_of_order,
+                                   const google::protobuf::RepeatedPtrField<v1::RefundItem>& items);
 
 // FAILED_PRECONDITION `INVALID_STATE`; PERMISSION_DENIED `FOUR_EYES` (the approver asked for it, or
 // does not say who they are).

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "core/domain/money.h"
 #include "core/domain/policy.h"
+#include "core/domain/test_facts.h"
 #include "core/status/refusal.h"
 
 namespace aftersales {
@@ -81,6 +84,51 @@ TEST_F(RefundGuards, ThatMoneyCameBackTakesAManagerAndProof) {
   EXPECT_EQ(ReasonOf(CheckReverseRefund(InState(v1::Refund::STATUS_FAILED), v1::ROLE_MANAGER,
                                         "bounced", "statement 4")),
             "INVALID_STATE");
+}
+
+TEST(ReturnPaidBeside, IsTheOneWhoseUnitsAreWanted) {
+  using R = v1::Return;
+  v1::Order order = testing_util::UsOrder(2);
+  std::vector<v1::Return> returns(1);
+  v1::Return& state = returns[0];
+  state.set_name("sellers/acme/returns/ret_1");
+  v1::ReturnItem* of = state.add_items();
+  of->set_line_id("L1");
+  of->set_quantity_requested(1);
+  std::vector<v1::Refund> refunds;
+  const auto beside = [&](int units) {
+    google::protobuf::RepeatedPtrField<v1::RefundItem> items;
+    v1::RefundItem* item = items.Add();
+    item->set_line_id("L1");
+    item->set_quantity(units);
+    return ReturnPaidBeside(order, returns, refunds, items) != nullptr;
+  };
+  for (const auto status : {R::STATUS_REQUESTED, R::STATUS_APPROVED, R::STATUS_REJECTED,
+                            R::STATUS_IN_TRANSIT, R::STATUS_INSPECTED, R::STATUS_CLOSED}) {
+    state.set_status(status);
+    EXPECT_FALSE(beside(1)) << "the other unit is in no return";
+    EXPECT_TRUE(beside(2));
+  }
+  for (const auto status : {R::STATUS_CANCELLED, R::STATUS_EXPIRED}) {
+    state.set_status(status);
+    EXPECT_FALSE(beside(2));
+  }
+  state.set_status(R::STATUS_INSPECTED);
+  // The other one is paid for.
+  refunds.emplace_back().set_status(v1::Refund::STATUS_SUCCEEDED);
+  refunds[0].add_items()->set_line_id("L1");
+  refunds[0].mutable_items(0)->set_quantity(1);
+  EXPECT_TRUE(beside(1));
+  // That of the return is.
+  refunds[0].set_return_name(state.name());
+  EXPECT_FALSE(beside(1));
+  of->set_quantity_refunded(1);
+  EXPECT_FALSE(beside(1));
+  refunds.clear();
+  of->set_quantity_refunded(0);
+  of->set_quantity_exchanged(1);
+  EXPECT_FALSE(beside(1));
+  EXPECT_FALSE(beside(0)) << "goodwill pays for no units";
 }
 
 }  // namespace

@@ -676,7 +676,8 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
     return Refuse(absl::StatusCode::kFailedPrecondition, "INVALID_STATE",
                   Cat("the return is ", StatusName(return_state->status()),
                       "; only one that was approved is refunded: approve it first, or refund items "
-                      "of the order without naming the return"))
+                      "of the order without naming the return, which takes a second person"))
+        .Field("spec.return_name", "a return that was approved")
         .With("status", StatusName(return_state->status()));
   }
   for (auto [amount, field] : {std::pair{&spec.goodwill(), "spec.goodwill"},

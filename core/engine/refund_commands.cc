@@ -281,8 +281,8 @@ bool GainsByOwnExchange(const Basis& basis, const v1::RefundSpec& spec, const v1
 
 // Whether the caller changed what the policy gives: put something on top or took something off,
 // said what a label cost, or something else about the units than their return knows.
-bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::Actor& asker,
-              const v1::RefundQuote& quote) {
+bool ChangesDue(const Basis& basis, const v1::RefundSpec& spec, const v1::Actor& asker,
+                const v1::RefundQuote& quote) {
   if (GainsByOwnExchange(basis, spec, asker, quote)) return true;
   v1::RefundSpec plain = spec;
   plain.clear_goodwill();
@@ -303,6 +303,25 @@ bool Deviates(const Basis& basis, const v1::RefundSpec& spec, const v1::Actor& a
                           quote.total().minor_units();
 }
 
+constexpr std::string_view kNotPolicy =
+    " is not what the policy gives, so somebody else has to approve the difference.";
+
+// Why a refund is not what the policy and the returns of the order give, to follow its amount;
+// empty where it is.
+std::string DeviationOf(const Basis& basis, const v1::RefundSpec& spec, const v1::Actor& asker,
+                        const v1::RefundQuote& quote) {
+  if (!basis.return_state) {
+    const v1::Return* beside =
+        ReturnPaidBeside(basis.order, basis.returns, basis.refunds, quote.items());
+    if (beside != nullptr) {
+      return Cat(" pays for units that are in ", beside->name(), ", which is ",
+                 StatusName(beside->status()),
+                 ", without naming it, so somebody else has to approve it.");
+    }
+  }
+  return ChangesDue(basis, spec, asker, quote) ? std::string(kNotPolicy) : std::string();
+}
+
 // Whether a refund takes somebody else's approval, and why.
 enum class Approval { kNone, kLimit, kDeviation };
 Approval ApprovalOf(const Basis& basis, const v1::Actor& asker, const v1::Money& total,
@@ -317,7 +336,7 @@ Approval ApprovalOf(const Basis& basis, const v1::Actor& asker, const v1::Money&
 
 // Why a refund is paid as it is: what it was computed from, and by which rules.
 void ExplainRefund(const Basis& basis, const v1::RefundQuote& quote, Approval approval,
-                   v1::Event* fact) {
+                   std::string_view deviation, v1::Event* fact) {
   const std::string amount = Cat("A refund of ", FormatMoney(quote.total()));
   Explain why(
       fact, approval == Approval::kNone ? "APPROVED" : "PENDING_APPROVAL",
@@ -325,8 +344,7 @@ void ExplainRefund(const Basis& basis, const v1::RefundQuote& quote, Approval ap
       : approval == Approval::kLimit
           ? Cat(amount,
                 " is more than the asker may pay alone, so somebody else has to approve it.")
-          : Cat(amount,
-                " is not what the policy gives, so somebody else has to approve the difference."));
+          : Cat(amount, deviation));
   for (const char* rule : {"refund_quote", "restocking", "refund_limits"}) {
     why.Rule(rule, basis.policy->Whole());
   }
@@ -372,13 +390,14 @@ absl::StatusOr<v1::Refund> HandOver(Command& c, const v1::Refund& refund) {
 
 // Stores a new refund: handed over at once where who asks for it may pay so much alone.
 absl::StatusOr<v1::Refund> Decide(Command& c, const Basis& basis, const v1::RefundQuote& quote,
-                                  const v1::Refund& refund, bool deviates) {
+                                  const v1::Refund& refund, std::string_view deviation) {
   store::RefundRecord record;
   record.mutable_state()->set_name(refund.name());
   v1::Event fact = c.NewEvent(refund.name(), refund.channel());
-  const Approval approval = ApprovalOf(basis, refund.requested_by(), refund.total(), deviates);
+  const Approval approval =
+      ApprovalOf(basis, refund.requested_by(), refund.total(), !deviation.empty());
   const bool alone = approval == Approval::kNone;
-  ExplainRefund(basis, quote, approval, &fact);
+  ExplainRefund(basis, quote, approval, deviation, &fact);
   if (alone) {
     *fact.mutable_refund_approved()->mutable_refund() = refund;
   } else {
@@ -603,7 +622,7 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
   for (const v1::RefundItem& item : quote->items()) {
     if (refund.exchange().empty()) refund.set_exchange(item.exchange());
   }
-  return Decide(c, *basis, *quote, refund, Deviates(*basis, spec, c.actor, *quote));
+  return Decide(c, *basis, *quote, refund, DeviationOf(*basis, spec, c.actor, *quote));
 }
 
 absl::StatusOr<v1::RefundQuote> QuoteInsteadOf(store::Reader& store, const v1::Exchange& exchange,
@@ -658,7 +677,7 @@ absl::StatusOr<v1::Refund> IssueExchangeDifference(Command& c, const v1::Exchang
   refund.set_exchange(exchange.name());
   // As long as the goods are not back their price is one person's word.
   const bool in_advance = exchange.quantity_returned() < UnitsOfExchange(exchange);
-  return Decide(c, *basis, quote, refund, /*deviates=*/in_advance);
+  return Decide(c, *basis, quote, refund, in_advance ? kNotPolicy : std::string_view());
 }
 
 std::optional<std::string> OtherWithExternalId(Command& c, const v1::Refund& state,
@@ -756,6 +775,19 @@ absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest&
         absl::StatusCode::kPermissionDenied, "LIMIT_EXCEEDED",
         "with what you refunded of the order alone it is more than your role may pay; ask "
         "somebody else to try it again");
+  }
+  // Those of a return that came since are for a second person, as when it is asked for anew.
+  if (!basis->return_state && !state.has_approved_by() && c.actor.role() != v1::ROLE_MANAGER) {
+    const v1::Return* beside =
+        ReturnPaidBeside(basis->order, basis->returns, basis->refunds, state.items());
+    if (beside != nullptr) {
+      return Refuse(absl::StatusCode::kPermissionDenied, "FOUR_EYES",
+                    Cat("units of it are in ", beside->name(), " by now, which is ",
+                        StatusName(beside->status()),
+                        "; refund those of the return, or have a manager try this again"))
+          .Field("name", "a refund whose units are in no return")
+          .With("return", beside->name());
+    }
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   *fact.mutable_refund_approved()->mutable_refund() = state;

@@ -145,6 +145,78 @@ TEST_F(RolesTest, MoneyIsDeniedByAPerson) {
   EXPECT_EQ(closed->status(), v1::Return::STATUS_CLOSED);
 }
 
+TEST_F(RolesTest, RefundOfUnitsOfAReturnThatIsNotNamedNeedsASecondPerson) {
+  const Api olga = ApiAs("operator:olga");
+  const auto pays = [&](const v1::Return& state) {
+    v1::IssueRefundRequest refund;
+    refund.set_parent(kSeller);
+    refund.mutable_spec()->set_order(state.order());
+    v1::RefundItem* item = refund.mutable_spec()->add_items();
+    item->set_line_id("LAMP");
+    item->set_quantity(1);
+    item->set_reason(v1::RETURN_REASON_DEFECTIVE);
+    const auto asked = olga.Call(&Refunds::IssueRefund, refund);
+    EXPECT_TRUE(asked.ok()) << asked.status.error_message();
+    return *asked;
+  };
+  const v1::Return asked = Requested("113-9500012-0000002");
+  EXPECT_EQ(pays(asked).status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  const v1::Return rejected = Requested("113-9500013-0000003");
+  v1::RejectReturnRequest reject;
+  reject.set_name(rejected.name());
+  reject.set_reason_code("USED");
+  reject.set_override_reason("it was used for a year");
+  ASSERT_TRUE(api().Call(&Returns::RejectReturn, reject).ok());
+  EXPECT_EQ(pays(rejected).status(), v1::Refund::STATUS_PENDING_APPROVAL);
+
+  const v1::Return empty =
+      Inspect(Receive(Approve(Requested("113-9500014-0000004"))), 1, v1::CONDITION_EMPTY_BOX);
+  const v1::Refund waiting = pays(empty);
+  EXPECT_EQ(waiting.status(), v1::Refund::STATUS_PENDING_APPROVAL);
+  std::string why;
+  for (const v1::Event& event : AllEvents("subject = \"" + waiting.name() + "\"")) {
+    why += event.explanation().sentence();
+  }
+  EXPECT_THAT(why, testing::HasSubstr(empty.name() + ", which is INSPECTED"));
+  v1::ApproveRefundRequest approve;
+  approve.set_name(waiting.name());
+  EXPECT_EQ(olga.Call(&Refunds::ApproveRefund, approve).reason(), "FOUR_EYES");
+  ASSERT_TRUE(ApiAs("operator:otto").Call(&Refunds::ApproveRefund, approve).ok());
+  Await(waiting, v1::Refund::STATUS_SUCCEEDED);
+
+  // Units that are in no return any more, or never were, are not concerned; a manager never is.
+  const v1::Return withdrawn = Requested("113-9500015-0000005");
+  v1::CancelReturnRequest cancel;
+  cancel.set_name(withdrawn.name());
+  ASSERT_TRUE(api().Call(&Returns::CancelReturn, cancel).ok());
+  EXPECT_EQ(pays(withdrawn).status(), v1::Refund::STATUS_APPROVED);
+  const v1::Return one = Create(Put(OrderOf("us", "113-9500016-0000006", {{"LAMP", 2, 4000, 0}})),
+                                v1::RETURN_REASON_DEFECTIVE);
+  EXPECT_EQ(pays(one).status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_EQ(pays(one).status(), v1::Refund::STATUS_PENDING_APPROVAL) << "that of the return";
+  v1::Order order;
+  order.set_name(Requested("113-9500017-0000007").order());
+  Issue(Concession(order, "LAMP", 1), v1::Refund::STATUS_SUCCEEDED);
+}
+
+TEST_F(RolesTest, RefundWhoseUnitsAreReturnedMeanwhileIsTriedAgainByAManager) {
+  const v1::Order order = Put(OrderOf("us", "113-9500018-0000008", {{"LAMP", 1, 2999, 247}}));
+  SetMode("fake-market", "IssueRefund=FAIL");
+  const auto issued =
+      ApiAs("operator:olga").Call(&Refunds::IssueRefund, Concession(order, "LAMP", 1));
+  ASSERT_TRUE(issued.ok()) << issued.status.error_message();
+  const v1::Refund failed = Await(*issued, v1::Refund::STATUS_FAILED);
+  SetMode("fake-market", "");
+  const v1::Return state = Create(order, v1::RETURN_REASON_NO_LONGER_NEEDED);
+  v1::RetryRefundRequest retry;
+  retry.set_name(failed.name());
+  const auto refused = ApiAs("operator:olga").Call(&Refunds::RetryRefund, retry);
+  EXPECT_EQ(refused.reason(), "FOUR_EYES");
+  EXPECT_EQ(refused.metadata("return"), state.name());
+  ASSERT_TRUE(api().Call(&Refunds::RetryRefund, retry).ok());
+  Await(failed, v1::Refund::STATUS_SUCCEEDED);
+}
+
 TEST_F(RolesTest, BatchesTakeEachOnItsOwn) {
   v1::BatchApproveReturnsRequest batch;
   batch.set_parent(kSeller);
