@@ -91,7 +91,7 @@ int64_t LeftBeside(const Offering& offering, const v1::ReturnItem& item, int64_t
 absl::Status CheckUnits(const Offering& offering, const v1::ReturnItem& item, int32_t wanted,
                         std::string_view field) {
   if (wanted < 1 || wanted > kMaxUnits) {
-    return InvalidField(field, "BAD_QUANTITY", "give at least 1 unit");
+    return InvalidField(field, "BAD_QUANTITY", Cat(wanted, " units; give 1 to ", kMaxUnits));
   }
   const int64_t free = ExchangeableUnits(offering, item);
   if (wanted <= free) return absl::OkStatus();
@@ -144,7 +144,8 @@ absl::StatusOr<std::vector<v1::ExchangeOffer>> MakeOffers(const v1::Exchange& ex
     if (absl::Status s = CheckLength(at("sku"), offer.sku(), kMaxSku); !s.ok()) return s;
     if (offer.quantity() == 0) offer.set_quantity(units);
     if (offer.quantity() < 1 || offer.quantity() > kMaxUnits) {
-      return InvalidField(at("quantity"), "BAD_QUANTITY", "give at least 1 unit");
+      return InvalidField(at("quantity"), "BAD_QUANTITY",
+                          Cat(offer.quantity(), " units; give 1 to ", kMaxUnits));
     }
     if (!offer.has_price()) {
       const bool same = only != nullptr && offer.sku() == only->sku() && offer.quantity() == units;

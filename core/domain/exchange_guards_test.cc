@@ -141,6 +141,8 @@ TEST_F(ExchangeGuards, OfferChecksItsForm) {
             }),
             "BAD_BATCH");
   EXPECT_EQ(with([&] { request_.mutable_offers(0)->set_quantity(-1); }), "BAD_QUANTITY");
+  EXPECT_EQ(with([&] { request_.mutable_offers(0)->set_quantity(2147483647); }), "BAD_QUANTITY");
+  EXPECT_NE(Offer().status().message().find("1 to 1000000"), std::string::npos);
   EXPECT_EQ(with([&] { *request_.mutable_offers(0)->mutable_price() = money::Make(-1, "USD"); }),
             "NEGATIVE_AMOUNT");
   EXPECT_EQ(with([&] { *request_.mutable_offers(0)->mutable_price() = money::Make(1, "EUR"); }),

@@ -621,8 +621,20 @@ absl::StatusOr<int64_t> LabelFee(const v1::Order& order, const v1::RefundSpec& s
   return 0;
 }
 
-absl::Status CheckUnits(const v1::Order& order, const std::vector<Group>& groups,
-                        const LineShares& shares, std::span<const v1::Exchange> exchanges) {
+// The item of a spec with which the units of a line are more than that.
+std::string FieldOfUnits(const v1::RefundSpec& spec, std::string_view line_id, int64_t most) {
+  int64_t units = 0;
+  for (int i = 0; i < spec.items_size(); ++i) {
+    if (spec.items(i).line_id() != line_id) continue;
+    units += spec.items(i).quantity();
+    if (units > most) return Cat("spec.items[", i, "].quantity");
+  }
+  return "spec.return_name";
+}
+
+absl::Status CheckUnits(const v1::Order& order, const v1::RefundSpec& spec,
+                        const std::vector<Group>& groups, const LineShares& shares,
+                        std::span<const v1::Exchange> exchanges) {
   std::vector<int64_t> wanted(static_cast<size_t>(order.lines_size()));
   for (const Group& group : groups) wanted[static_cast<size_t>(group.line)] += group.quantity;
   for (int i = 0; i < order.lines_size(); ++i) {
@@ -636,6 +648,7 @@ absl::Status CheckUnits(const v1::Order& order, const std::vector<Group>& groups
                   Cat("line ", order.lines(i).line_id(), " has ", left,
                       " units that are not refunded or reserved yet, not ",
                       wanted[static_cast<size_t>(i)]))
+        .Field(FieldOfUnits(spec, line_id, left), Cat("give at most ", left, " of the line"))
         .With("line_id", order.lines(i).line_id())
         .With("refundable_units", left);
   }
@@ -694,7 +707,8 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
   if (!groups.ok()) return groups.status();
   if (groups->empty() && spec.goodwill().minor_units() == 0) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
-                  "name the items to refund, or a return, or a goodwill amount");
+                  "name the items to refund, or a return, or a goodwill amount")
+        .Field("spec.items", "units of the order that are not refunded yet");
   }
   for (const Group& group : *groups) {
     if (IsWrong(group.condition) && !group.evidence) {
@@ -708,7 +722,7 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
   }
 
   LineShares shares(order, refunds_of_order, exchanges_of_order);
-  absl::Status units = CheckUnits(order, *groups, shares, exchanges_of_order);
+  absl::Status units = CheckUnits(order, spec, *groups, shares, exchanges_of_order);
   if (!units.ok()) return units;
 
   v1::RefundQuote quote;
@@ -738,7 +752,12 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(const v1::Order& order, const Policy
   const absl::int128 magnitude = total < 0 ? -total : total;
   if (magnitude > std::numeric_limits<int64_t>::max()) {
     return Refuse(absl::StatusCode::kOutOfRange, "AMOUNT_OVERFLOW",
-                  "the refund is too large to be an amount");
+                  "the refund is too large to be an amount")
+        .Field(total > 0 ? FieldOfAmount(spec)
+               : spec.deduction().minor_units() >= spec.label_fee().minor_units()
+                   ? "spec.deduction"
+                   : "spec.label_fee",
+               "give an amount that the order can have");
   }
   *quote.mutable_total() = money::Make(total > 0 ? static_cast<int64_t>(total) : 0, currency);
   *quote.mutable_fees_waived() =
@@ -784,7 +803,8 @@ absl::Status CheckNotPaidByPlatform(const v1::Return& state,
 
 absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
                              std::span<const v1::Refund> refunds_of_order,
-                             std::span<const v1::Exchange> exchanges_of_order) {
+                             std::span<const v1::Exchange> exchanges_of_order,
+                             std::string_view field) {
   const v1::Money remaining = Refundable(order, refunds_of_order, exchanges_of_order);
   if (total.minor_units() != 0 && total.currency_code() != remaining.currency_code()) {
     return Refuse(absl::StatusCode::kInvalidArgument, "CURRENCY_MISMATCH",
@@ -792,13 +812,24 @@ absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
                       remaining.currency_code()));
   }
   if (total.minor_units() <= remaining.minor_units()) return absl::OkStatus();
-  return Refuse(absl::StatusCode::kFailedPrecondition, "EXCEEDS_REFUNDABLE",
-                Cat("a refund of ", money::Format(total), " goes beyond the ",
-                    money::Format(remaining),
-                    " that the order can still give back; unsettled refunds are reserved. If the "
-                    "rest was given in another way, such as goodwill, take it off as `deduction`"))
-      .With("remaining", remaining.minor_units())
-      .With("currency_code", remaining.currency_code());
+  auto refusal =
+      Refuse(
+          absl::StatusCode::kFailedPrecondition, "EXCEEDS_REFUNDABLE",
+          Cat("a refund of ", money::Format(total), " goes beyond the ", money::Format(remaining),
+              " that the order can still give back; unsettled refunds are reserved. If the "
+              "rest was given in another way, such as goodwill, take it off as `deduction`"))
+          .With("remaining", remaining.minor_units())
+          .With("currency_code", remaining.currency_code());
+  if (!field.empty()) {
+    refusal.Field(field, Cat("what comes to at most ", money::Format(remaining)));
+  }
+  return refusal;
+}
+
+std::string_view FieldOfAmount(const v1::RefundSpec& spec) {
+  return spec.goodwill().minor_units() > 0 ? "spec.goodwill"
+         : spec.items_size() > 0           ? "spec.items"
+                                           : "spec.return_name";
 }
 
 bool ReturnlessAllowed(const v1::Policy& policy, const ReturnlessCase& c) {

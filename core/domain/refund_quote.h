@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -48,10 +49,14 @@ UnitsValue ValueOfUnits(const v1::Order& order, int line, int32_t quantity,
                         std::span<const v1::Refund> refunds_of_order,
                         std::span<const v1::Exchange> exchanges_of_order);
 
-// FAILED_PRECONDITION `EXCEEDS_REFUNDABLE` with `remaining` if `total` goes beyond what is left.
+// FAILED_PRECONDITION `EXCEEDS_REFUNDABLE` with `remaining` if `total` goes beyond what is left,
+// naming `field` of the request, where one is given.
 absl::Status CheckRefundable(const v1::Order& order, const v1::Money& total,
                              std::span<const v1::Refund> refunds_of_order,
-                             std::span<const v1::Exchange> exchanges_of_order = {});
+                             std::span<const v1::Exchange> exchanges_of_order = {},
+                             std::string_view field = {});
+// The field of a spec to change where the refund is too much.
+std::string_view FieldOfAmount(const v1::RefundSpec& spec);
 
 // FAILED_PRECONDITION `ALREADY_REFUNDED_BY_PLATFORM` (with `reported` and `known`) if the
 // marketplace reports more of the return as refunded than the refunds that are known: another one

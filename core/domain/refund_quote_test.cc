@@ -86,6 +86,27 @@ TEST_F(Quote, ThreeCallsForTenDollarsTelescopeAndAFourthIsRefused) {
   const auto fourth = Of(SpecOf("L1", 1));
   EXPECT_EQ(fourth.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(fourth.status()), "QUANTITY_EXCEEDS_REFUNDABLE");
+  EXPECT_EQ(FieldOf(fourth.status()), "spec.items[0].quantity");
+}
+
+TEST_F(Quote, RefusalNamesTheFieldThatIsTooMuch) {
+  v1::RefundSpec spec = SpecOf("L1", 2);
+  *spec.add_items() = SpecOf("L1", 2).items(0);
+  EXPECT_EQ(FieldOf(Of(spec).status()), "spec.items[1].quantity");
+  spec.clear_items();
+  EXPECT_EQ(FieldOf(Of(spec).status()), "spec.items");
+  const v1::Money most = money::Make(std::numeric_limits<int64_t>::max(), "USD");
+  spec = SpecOf("L1", 1);
+  *spec.mutable_goodwill() = most;
+  const auto over = Of(spec);
+  EXPECT_EQ(ReasonOf(over.status()), "AMOUNT_OVERFLOW");
+  EXPECT_EQ(FieldOf(over.status()), "spec.goodwill");
+  spec = {};
+  *spec.mutable_goodwill() = money::Make(1, "USD");
+  *spec.mutable_deduction() = *spec.mutable_label_fee() = most;
+  EXPECT_EQ(FieldOf(Of(spec).status()), "spec.deduction");
+  EXPECT_EQ(FieldOfAmount(SpecOf("L1", 1)), "spec.items");
+  EXPECT_EQ(FieldOfAmount({}), "spec.return_name");
 }
 
 TEST_F(Quote, StaysExactWhenARefundInBetweenFails) {
@@ -425,6 +446,9 @@ TEST_F(Quote, UnsettledRefundsReserveTheirMoney) {
   const absl::Status refused = CheckRefundable(order_, money::Make(2001, "USD"), {&refund, 1});
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(refused), "EXCEEDS_REFUNDABLE");
+  EXPECT_EQ(
+      FieldOf(CheckRefundable(order_, money::Make(2001, "USD"), {&refund, 1}, {}, "spec.goodwill")),
+      "spec.goodwill");
   EXPECT_EQ(ReasonOf(CheckRefundable(order_, money::Make(1, "EUR"), {})), "CURRENCY_MISMATCH");
 }
 

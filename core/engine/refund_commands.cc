@@ -524,7 +524,7 @@ absl::StatusOr<Basis> StillDue(Command& c, const v1::Refund& state) {
     if (absl::Status s = CheckTotalStillDue(*basis, state); !s.ok()) return s;
   }
   if (absl::Status s =
-          CheckRefundable(basis->order, state.total(), basis->refunds, basis->exchanges);
+          CheckRefundable(basis->order, state.total(), basis->refunds, basis->exchanges, "name");
       !s.ok()) {
     return s;
   }
@@ -550,8 +550,8 @@ absl::StatusOr<v1::RefundQuote> QuoteRefund(store::Reader& store, std::string_vi
   if (!basis.ok()) return basis.status();
   auto quote = QuoteFor(*basis, spec);
   if (!quote.ok()) return quote;
-  if (absl::Status s =
-          CheckRefundable(basis->order, quote->total(), basis->refunds, basis->exchanges);
+  if (absl::Status s = CheckRefundable(basis->order, quote->total(), basis->refunds,
+                                       basis->exchanges, FieldOfAmount(spec));
       !s.ok()) {
     return s;
   }
@@ -585,8 +585,8 @@ absl::StatusOr<v1::Refund> IssueRefund(Command& c, const v1::IssueRefundRequest&
     return Refuse(absl::StatusCode::kFailedPrecondition, "NOTHING_TO_REFUND",
                   "fees and deductions take all of it; close the return without a refund instead");
   }
-  if (absl::Status s =
-          CheckRefundable(basis->order, quote->total(), basis->refunds, basis->exchanges);
+  if (absl::Status s = CheckRefundable(basis->order, quote->total(), basis->refunds,
+                                       basis->exchanges, FieldOfAmount(spec));
       !s.ok()) {
     return s;
   }
