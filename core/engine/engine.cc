@@ -93,14 +93,14 @@ std::string Engine::HashOf(std::string_view method, const google::protobuf::Mess
 }
 
 void Engine::RunRaw(std::string_view seller, v1::Actor actor, std::string request_id,
-                    std::string hash, RawCommand command, std::function<bool()> keep,
-                    std::function<void(const absl::Status&)> done) {
+                    std::string hash, bool validate_only, RawCommand command,
+                    std::function<bool()> keep, std::function<void(const absl::Status&)> done) {
   if (request_id.size() > 128) {
     done(InvalidField("request_id", "TOO_LONG", "at most 128 bytes; a UUID has 36"));
     return;
   }
   std::string running_key;
-  if (!request_id.empty()) {
+  if (!request_id.empty() && !validate_only) {
     running_key = Cat(seller, "/", request_id);
     std::lock_guard lock(running_mutex_);
     if (!running_.insert(running_key).second) {
@@ -141,7 +141,7 @@ void Engine::RunRaw(std::string_view seller, v1::Actor actor, std::string reques
         store::StoredAnswer answer{hash, {}};
         *outcome = command(c, nullptr, &answer.response);
         HoldToInvariants(c, outcome.get(), broken.get());
-        if (!outcome->ok()) return false;
+        if (!outcome->ok() || !keep()) return false;
         transaction.PutAnswer(seller, request_id, answer, absl::ToUnixMicros(c.now));
         return true;
       },

@@ -48,7 +48,8 @@ class Engine {
   // Runs one mutation of the public API: looks up its request id, runs the command, stores the
   // answer under the id, all in one transaction. `done` is called once, from a thread of
   // the store after the commit, or at once where nothing was queued. `replayed` says that the
-  // answer is the stored one of an earlier call.
+  // answer is the stored one of an earlier call: also to `validate_only`, for that is what would
+  // happen. An id that is only looked up stays free.
   template <typename Request, typename Response>
   void Run(std::string_view method, std::string_view seller, v1::Actor actor,
            const Request& request,
@@ -63,10 +64,10 @@ class Engine {
     if constexpr (requires { request.request_id(); }) request_id = request.request_id();
     if constexpr (requires { request.validate_only(); }) validate_only = request.validate_only();
     auto answer = std::make_shared<Answer<Response>>();
-    const bool hashed = !request_id.empty() && !validate_only;
-    std::string hash = hashed ? HashOf(method, request) : std::string();
+    std::string hash;
+    if (!request_id.empty()) hash = HashOfCall(method, request, validate_only);
     RunRaw(
-        seller, std::move(actor), hashed ? std::move(request_id) : std::string(), std::move(hash),
+        seller, std::move(actor), std::move(request_id), std::move(hash), validate_only,
         [answer, &request, command = std::move(command), validate_only](
             Command& c, const std::string* stored, std::string* to_store) {
           if (stored != nullptr) {
@@ -123,8 +124,21 @@ class Engine {
   // Logs what was undone and leaves a finding on its subject, where that exists.
   void Report(const std::string& seller, const std::vector<Violation>& broken);
   static std::string HashOf(std::string_view method, const google::protobuf::MessageLite& request);
+  // The same for a call that is only validated as for the call itself.
+  template <typename Request>
+  static std::string HashOfCall(std::string_view method, const Request& request,
+                                bool validate_only) {
+    if constexpr (requires(Request & call) { call.clear_validate_only(); }) {
+      if (validate_only) {
+        Request call = request;
+        call.clear_validate_only();
+        return HashOf(method, call);
+      }
+    }
+    return HashOf(method, request);
+  }
   void RunRaw(std::string_view seller, v1::Actor actor, std::string request_id, std::string hash,
-              RawCommand command, std::function<bool()> keep,
+              bool validate_only, RawCommand command, std::function<bool()> keep,
               std::function<void(const absl::Status&)> done);
   // On the writer's thread, before a command.
   void RefreshChannels();

@@ -113,6 +113,28 @@ TEST_F(ConcurrencyTest, OneLabelHoweverManyAskAtOnce) {
   EXPECT_EQ(Log("fake-carrier", "effects.log", state.name()).size(), 1u);
 }
 
+TEST_F(ConcurrencyTest, ValidatingWithAnIdThatIsDoneAnswersWhatItDid) {
+  const v1::Order order = Put(OrderOf("us", "113-3200000-0000009", {{"PEN", 5, 5000, 0}}));
+  v1::IssueRefundRequest request = Concession(order, "PEN", 1);
+  request.set_request_id("6f1f3ce6-30a7-4f35-9d57-8a3a8c5cc3a9");
+  v1::IssueRefundRequest look = request;
+  look.set_validate_only(true);
+  const auto before = api().Call(&Refunds::IssueRefund, look);
+  ASSERT_TRUE(before.ok()) << before.status.error_message();
+  EXPECT_FALSE(before.replayed) << "looking uses no id up";
+  const auto first = api().Call(&Refunds::IssueRefund, request);
+  ASSERT_TRUE(first.ok()) << first.status.error_message();
+  EXPECT_FALSE(first.replayed);
+  const auto after = api().Call(&Refunds::IssueRefund, look);
+  EXPECT_TRUE(after.replayed);
+  EXPECT_EQ(after->SerializeAsString(), first->SerializeAsString());
+  *look.mutable_spec()->mutable_deduction() = MoneyOf(100, "USD");
+  EXPECT_EQ(api().Call(&Refunds::IssueRefund, look).reason(), "IDEMPOTENCY_KEY_REUSED");
+  v1::ListRefundsRequest list;
+  list.set_parent(kSeller);
+  EXPECT_EQ(api().Call(&Refunds::ListRefunds, list)->refunds_size(), 1);
+}
+
 TEST_F(ConcurrencyTest, SameRequestIdAnswersTheSameForEver) {
   const v1::Order order = Put(OrderOf("us", "113-3200000-0000001", {{"PEN", 5, 5000, 0}}));
   v1::IssueRefundRequest request = Concession(order, "PEN", 1);
