@@ -163,7 +163,13 @@ absl::StatusOr<int> RunRestart(const Session& session, const OneOptions& options
   return RunOne<v1::RestartPluginRequest>(session, options, &Stub::RestartPlugin);
 }
 absl::StatusOr<int> RunIsolate(const Session& session, const OneOptions& options) {
-  return RunOne<v1::IsolatePluginRequest>(session, options, &Stub::IsolatePlugin);
+  auto code = RunOne<v1::IsolatePluginRequest>(session, options, &Stub::IsolatePlugin);
+  if (code.ok() && options.in_process) {
+    session.terminal.err << "kept: " << options.plugin
+                         << " runs in the host once that is started again; until then it goes on "
+                            "where it is\n";
+  }
+  return code;
 }
 absl::StatusOr<int> RunUpgrade(const Session& session, const OneOptions& options) {
   return RunOne<v1::UpgradePluginRequest>(session, options, &Stub::UpgradePlugin);

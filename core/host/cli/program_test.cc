@@ -15,6 +15,7 @@
 #include "aftersales/v1/channel_service.grpc.pb.h"
 #include "aftersales/v1/event_service.grpc.pb.h"
 #include "aftersales/v1/metrics_service.grpc.pb.h"
+#include "aftersales/v1/plugin_service.grpc.pb.h"
 #include "aftersales/v1/queue_service.grpc.pb.h"
 #include "aftersales/v1/refund_service.grpc.pb.h"
 #include "aftersales/v1/return_service.grpc.pb.h"
@@ -217,6 +218,17 @@ class FakeEvents : public v1::EventService::Service {
   absl::Status refusal;
 };
 
+class FakePlugins : public v1::PluginService::Service {
+ public:
+  grpc::Status IsolatePlugin(grpc::ServerContext*, const v1::IsolatePluginRequest* request,
+                             v1::Plugin* response) override {
+    response->set_name(request->name());
+    response->set_transport(v1::Plugin::TRANSPORT_ISOLATED);
+    response->set_pid(4711);
+    return grpc::Status::OK;
+  }
+};
+
 class ProgramTest : public testing::Test {
  protected:
   ProgramTest() {
@@ -226,7 +238,7 @@ class ProgramTest : public testing::Test {
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             &returns_, &refunds_, &queue_, &channels_, &events_, &metrics_}) {
+             &returns_, &refunds_, &queue_, &channels_, &events_, &metrics_, &plugins_}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -278,9 +290,33 @@ class ProgramTest : public testing::Test {
   FakeChannels channels_;
   FakeEvents events_;
   FakeMetrics metrics_;
+  FakePlugins plugins_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };
+
+TEST_F(ProgramTest, GoingBackIntoTheHostSaysWhen) {
+  const std::string address = "--address=" + address_;
+  EXPECT_EQ(RunAsGiven({"plugins", "isolate", "dhl", address}), 0);
+  EXPECT_EQ(err(), "");
+  EXPECT_EQ(RunAsGiven({"plugins", "isolate", "dhl", "--undo", address}), 0);
+  EXPECT_THAT(out(), HasSubstr("pid 4711"));
+  EXPECT_THAT(Flat(err()), HasSubstr("dhl runs in the host once that is started again"));
+}
+
+TEST_F(ProgramTest, APluginHasOnePlace) {
+  EXPECT_TRUE(CheckPlaces({}, {"all"}).ok());
+  EXPECT_TRUE(CheckPlaces({"dhl"}, {"files"}).ok());
+  EXPECT_TRUE(CheckPlaces({"dhl"}, {"all"}).ok()) << "all but one";
+  for (const auto& [isolate, in_process] :
+       {std::pair("dhl", "dhl"), std::pair("all", "dhl"), std::pair("all", "all")}) {
+    EXPECT_EQ(ReasonOf(CheckPlaces({isolate}, {in_process})), "BAD_PLACE") << isolate;
+  }
+  EXPECT_EQ(RunAsGiven({"serve", "--isolate", "dhl", "--in-process", "dhl", "--data-dir",
+                        "/nonexistent/data"}),
+            2);
+  EXPECT_THAT(Flat(err()), HasSubstr("--isolate dhl and --in-process dhl"));
+}
 
 TEST_F(ProgramTest, HelpAndVersionEndWell) {
   EXPECT_EQ(RunAsGiven({"--version"}), 0);

@@ -21,6 +21,7 @@ constexpr absl::Duration kDrain = absl::Seconds(10);  // running calls get this 
 
 absl::StatusOr<int> RunServe(const Terminal& terminal, const ServeOptions& options) {
   if (absl::Status status = CheckLoopback(options.listen); !status.ok()) return status;
+  if (absl::Status s = CheckPlaces(options.isolate, options.in_process); !s.ok()) return s;
   host::HostOptions host_options;
   host_options.listen = options.listen;
   host_options.data_directory =

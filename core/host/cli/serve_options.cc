@@ -49,6 +49,21 @@ absl::Status CheckLoopback(std::string_view listen) {
              "use 127.0.0.1, and a tunnel such as `ssh -L 50151:127.0.0.1:50151` from elsewhere");
 }
 
+absl::Status CheckPlaces(const std::vector<std::string>& isolate,
+                         const std::vector<std::string>& in_process) {
+  for (const std::string& name : in_process) {
+    for (const std::string& isolated : isolate) {
+      if (isolated != name && isolated != "all") continue;
+      return Refuse(absl::StatusCode::kInvalidArgument, "BAD_PLACE",
+                    Cat("--isolate ", isolated, " and --in-process ", name,
+                        " say two things about where ", name == "all" ? "plugins run" : name,
+                        name == "all" ? "" : " runs"))
+          .Field("--in-process", "leave one of the two out");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<PluginConfig> ParsePluginConfig(const std::vector<std::string>& settings) {
   PluginConfig config;
   for (const std::string& setting : settings) {

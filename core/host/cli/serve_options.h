@@ -36,6 +36,11 @@ using PluginConfig = std::map<std::string, std::map<std::string, std::string>>;
 // INVALID_ARGUMENT `LOOPBACK_ONLY` or `BAD_ADDRESS` on `--listen`.
 absl::Status CheckLoopback(std::string_view listen);
 
+// Whether each plugin has one place. `--isolate NAME` beside `--in-process all` is an exception
+// from it; all else that both name is INVALID_ARGUMENT `BAD_PLACE`.
+absl::Status CheckPlaces(const std::vector<std::string>& isolate,
+                         const std::vector<std::string>& in_process);
+
 // `plugin.key=value` each. INVALID_ARGUMENT `BAD_PLUGIN_CONFIG`.
 absl::StatusOr<PluginConfig> ParsePluginConfig(const std::vector<std::string>& settings);
 
