@@ -28,9 +28,9 @@ constexpr const char* kTakenNames[] = {"all",  "clean",    "help",   "install", 
                                        "sdk",  "contract", "build",  "lib"};
 
 absl::Status CheckName(const std::string& name) {
-  const auto refuse = [&](std::string why) {
+  const auto refuse = [&](std::string why, const char* fix) {
     return Refuse(absl::StatusCode::kInvalidArgument, "BAD_NAME", std::move(why))
-        .Field("name", "1 to 40 of a-z, 0-9 and `-`, beginning with a letter, such as acme-books");
+        .Field("name", fix);
   };
   const bool spelled = !name.empty() && name.size() <= kNameBytesMax &&
                        absl::ascii_islower(name[0]) && name.back() != '-' &&
@@ -38,9 +38,14 @@ absl::Status CheckName(const std::string& name) {
                        std::all_of(name.begin(), name.end(), [](unsigned char c) {
                          return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
                        });
-  if (!spelled) return refuse(Cat("`", name, "` cannot be the id of a plugin"));
+  if (!spelled) {
+    return refuse(Cat("`", name, "` cannot be the id of a plugin"),
+                  "1 to 40 of a-z, 0-9 and `-`, beginning with a letter, not ending in `-` and "
+                  "without `--`, such as acme-books");
+  }
   if (std::find(std::begin(kTakenNames), std::end(kTakenNames), name) != std::end(kTakenNames)) {
-    return refuse(Cat("`", name, "` means something else to the build; take another name"));
+    return refuse(Cat("`", name, "` means something else to the build"),
+                  "another name, such as acme-books");
   }
   return absl::OkStatus();
 }
@@ -122,8 +127,15 @@ absl::StatusOr<fs::path> WriteNewPlugin(const NewPlugin& wanted) {
                   Cat("there is no template of that kind in that language; there are ", offered))
         .Field("kind", "one that there is a template of");
   }
-  const fs::path to = wanted.directory / wanted.name;
   std::error_code error;
+  if (!fs::is_directory(wanted.directory, error)) {
+    const std::string folder = wanted.directory.string();
+    return Refuse(absl::StatusCode::kFailedPrecondition, "CANNOT_WRITE",
+                  Cat("the folder ", folder, ", in which ", wanted.name, " would be made, ",
+                      fs::exists(wanted.directory, error) ? "is a file" : "is not there"))
+        .Field("dir", Cat("a folder that is there; mkdir -p ", folder, " makes it"));
+  }
+  const fs::path to = wanted.directory / wanted.name;
   if (!fs::create_directory(to, error)) {
     if (error) return WriteError(to, error.message());
     return Refuse(absl::StatusCode::kAlreadyExists, "FOLDER_EXISTS",

@@ -20,7 +20,8 @@ void AddPluginNew(CLI::App& app, Commands& commands) {
 It builds, its test passes, and its README says where to start.)");
   command
       ->add_option("name", wanted->name,
-                   "Id of the plugin: 1 to 40 of a-z, 0-9 and `-`, beginning with a letter")
+                   "Id of the plugin: 1 to 40 of a-z, 0-9 and `-`, beginning with a letter; no "
+                   "word of the build, such as test")
       ->option_text("NAME")
       ->required();
   command->add_option("--kind", wanted->kind, "What it connects")

@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class PluginNewTest : public ::testing::Test {
  protected:
@@ -83,6 +84,23 @@ TEST_F(PluginNewTest, BadNamesAreRefused) {
     EXPECT_EQ(FieldOf(written.status()), "name") << name;
   }
   EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+TEST_F(PluginNewTest, WhyANameIsRefusedIsNotContradicted) {
+  wanted_.name = "test";
+  EXPECT_THAT(WriteNewPlugin(wanted_).status().ToString(), Not(HasSubstr("1 to 40")));
+  wanted_.name = "ac--me";
+  EXPECT_THAT(WriteNewPlugin(wanted_).status().ToString(), HasSubstr("without `--`"));
+}
+
+TEST_F(PluginNewTest, AFolderThatIsNotThereIsNamed) {
+  wanted_.directory = folder_ / "absent";
+  const auto written = WriteNewPlugin(wanted_);
+  EXPECT_EQ(ReasonOf(written.status()), "CANNOT_WRITE");
+  EXPECT_EQ(FieldOf(written.status()), "dir");
+  EXPECT_THAT(std::string(written.status().message()),
+              HasSubstr((folder_ / "absent").string() + ", in which acme-books would be made"));
+  EXPECT_THAT(written.status().ToString(), HasSubstr("mkdir -p"));
 }
 
 TEST_F(PluginNewTest, WhatIsThereIsNotTouched) {
