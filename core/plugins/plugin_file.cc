@@ -9,11 +9,14 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <type_traits>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +24,7 @@
 #include "absl/strings/str_join.h"
 #include "aftersales/plugin.h"
 #include "core/plugins/read_file.h"
+#include "core/plugins/utf8.h"
 #include "core/status/text.h"
 
 namespace aftersales::plugins {
@@ -110,27 +114,56 @@ bool AddNeeded(std::string_view entries, std::string_view names, SharedObject* o
   return true;
 }
 
+bool IsOurs(const struct stat& info) { return info.st_uid == 0 || info.st_uid == geteuid(); }
+
+// In a folder with the sticky bit, such as /tmp, others can add files but replace none.
+bool IsSticky(const struct stat& info) {
+  return S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0;
+}
+
 // Refuses what somebody else than root or the user of this process could have put there.
 absl::Status CheckOwnership(const std::filesystem::path& path, const struct stat& info) {
-  if (info.st_uid != 0 && info.st_uid != geteuid()) {
+  const std::string name = Utf8(path.string());
+  if (!IsOurs(info)) {
     return absl::FailedPreconditionError(
-        absl::StrCat(path.string(), " belongs to user ", info.st_uid,
-                     ", who could change it at any time; run: chown root ", path.string()));
+        absl::StrCat(name, " belongs to user ", info.st_uid,
+                     ", who could change it at any time; run: chown root ", name));
   }
-  // In a folder with the sticky bit, such as /tmp, others can add files but replace none.
-  const bool sticky_folder = S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0;
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky_folder) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("%s can be changed by %s (mode %04o); run: chmod go-w %s", path.string(),
-                        (info.st_mode & S_IWOTH) != 0 ? "everyone" : "its group",
-                        info.st_mode & 07777u, path.string()));
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !IsSticky(info)) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s can be changed by %s (mode %04o); run: chmod go-w %s", name,
+        (info.st_mode & S_IWOTH) != 0 ? "everyone" : "its group", info.st_mode & 07777u, name));
   }
   return absl::OkStatus();
 }
 
 absl::Status CannotLookAt(const std::filesystem::path& path) {
   return absl::FailedPreconditionError(
-      absl::StrCat("cannot look at ", path.string(), ": ", std::strerror(errno)));
+      absl::StrCat("cannot look at ", Utf8(path.string()), ": ", std::strerror(errno)));
+}
+
+// Refuses a folder that lies in one which others could rename away and put another in its place.
+// Groups are let be: with a umask of 002 they may write nearly everywhere.
+absl::Status CheckFoldersAbove(const std::filesystem::path& folder) {
+  for (std::filesystem::path above = folder; above != above.parent_path();) {
+    above = above.parent_path();
+    if (above.empty()) break;
+    struct stat info;
+    if (stat(above.c_str(), &info) != 0) return CannotLookAt(above);
+    const std::string name = Utf8(above.string());
+    if (!IsOurs(info)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(name, " belongs to user ", info.st_uid, ", who could put another ",
+                       Utf8(folder.string()), " there; run: chown root ", name));
+    }
+    if ((info.st_mode & S_IWOTH) != 0 && !IsSticky(info)) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "%s can be changed by everyone (mode %04o), and so they could put another %s there; "
+          "run: chmod o-w %s",
+          name, info.st_mode & 07777u, Utf8(folder.string()), name));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string Sha256(std::string_view bytes) {
@@ -140,44 +173,101 @@ std::string Sha256(std::string_view bytes) {
       absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
 }
 
-// What the manifest beside a plugin says of its checksum. Empty when there is none.
-absl::StatusOr<std::string> ManifestSha256(const std::filesystem::path& plugin) {
-  std::filesystem::path file = plugin;
-  file.replace_extension(".plugin.json");
-  const absl::StatusOr<std::string> text = ReadRegularFile(file, kManifestBytesMax);
-  if (absl::IsNotFound(text.status())) return std::string();
-  const auto manifest = nlohmann::json::parse(text.ok() ? *text : std::string(), nullptr,
-                                              /*allow_exceptions=*/false);
-  const auto found = manifest.is_object() ? manifest.find("sha256") : manifest.end();
-  if (!manifest.is_object() || found == manifest.end() || !found->is_string() ||
-      found->get<std::string>().size() != 2 * SHA256_DIGEST_LENGTH) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "has a manifest, ", file.string(),
-        ", that cannot be read; it is JSON with `sha256`, as aftersales_add_plugin writes it"));
-  }
-  return found->get<std::string>();
+bool BeginsAsProgram(std::string_view bytes) {
+  return bytes.substr(0, SELFMAG) == std::string_view(ELFMAG, SELFMAG) ||
+         bytes.substr(0, 2) == "#!";
 }
 
-// The bytes of a file that only root and the user of this process could have put there.
-absl::StatusOr<std::string> ReadTrusted(const std::filesystem::path& path) {
+absl::Status CheckIsProgram(std::string_view bytes) {
+  if (BeginsAsProgram(bytes)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "is no program: it begins neither with ELF nor with `#!` and the name of its interpreter; "
+      "name the plugin's .so file, or its program");
+}
+
+// The bytes of a file that only root and the user of this process could have put there. What it is
+// goes first, if that is asked: how to own what is no plugin helps nobody.
+absl::StatusOr<std::string> ReadTrusted(const std::filesystem::path& path, size_t max,
+                                        absl::Status (*is)(std::string_view bytes) = nullptr) {
   struct stat info;
-  absl::StatusOr<std::string> bytes = ReadRegularFile(path, kFileBytesMax, &info);
+  absl::StatusOr<std::string> bytes = ReadRegularFile(path, max, &info);
+  if (!bytes.ok()) return bytes;
+  if (is != nullptr) {
+    if (absl::Status status = is(*bytes); !status.ok()) return status;
+  }
+  if (absl::Status status = CheckOwnership(path, info); !status.ok()) return status;
+  if (absl::Status status = CheckPluginFolder(path.parent_path()); !status.ok()) return status;
+  // Of a link both folders count: that of the link, and where the file is.
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(path, error);
+  if (error) return absl::FailedPreconditionError(Cat("cannot be read: ", error.message()));
+  if (real == path) return bytes;
+  if (absl::Status status = CheckPluginFolder(real.parent_path()); !status.ok()) return status;
+  return bytes;
+}
+
+absl::StatusOr<std::string> ReadPlugin(const std::filesystem::path& path,
+                                       absl::Status (*is)(std::string_view bytes) = nullptr) {
+  absl::StatusOr<std::string> bytes = ReadTrusted(path, kFileBytesMax, is);
   if (absl::IsInvalidArgument(bytes.status())) {
     return absl::FailedPreconditionError("is not a file; name the plugin's file itself");
   }
   if (absl::IsOutOfRange(bytes.status())) return Broken(View(bytes.status().message()));
   if (!bytes.ok()) return absl::FailedPreconditionError(bytes.status().message());
-  if (absl::Status status = CheckOwnership(path, info); !status.ok()) return status;
-  if (absl::Status status = CheckPluginFolder(path.parent_path()); !status.ok()) return status;
   return bytes;
+}
+
+// What the manifest beside a plugin says of its checksum. Empty when there is none.
+absl::StatusOr<std::string> ManifestSha256(const std::filesystem::path& plugin) {
+  std::filesystem::path file = plugin;
+  file.replace_extension(".plugin.json");
+  const auto bad = [&](std::string_view why) {
+    return absl::FailedPreconditionError(
+        Cat("has a manifest, ", Utf8(file.string()), ", that ", why));
+  };
+  const absl::StatusOr<std::string> text = ReadTrusted(file, kManifestBytesMax);
+  if (absl::IsNotFound(text.status())) {
+    // A link to nothing says that there should be one.
+    struct stat link;
+    if (lstat(file.c_str(), &link) != 0) return std::string();
+    return bad("is a link to a file that is not there; put that file there, or remove the link");
+  }
+  if (absl::IsFailedPrecondition(text.status())) {
+    return bad(Cat("is not to be trusted: ", View(text.status().message())));
+  }
+  const auto manifest = nlohmann::json::parse(text.ok() ? *text : std::string(), nullptr,
+                                              /*allow_exceptions=*/false);
+  const auto found = manifest.is_object() ? manifest.find("sha256") : manifest.end();
+  if (!manifest.is_object() || found == manifest.end() || !found->is_string() ||
+      !IsSha256(found->get<std::string>())) {
+    return bad("cannot be read; it is JSON with `sha256`, as aftersales_add_plugin writes it");
+  }
+  return found->get<std::string>();
 }
 
 }  // namespace
 
 absl::Status CheckPluginFolder(const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(folder, error);
   struct stat info;
-  if (stat(folder.c_str(), &info) != 0) return CannotLookAt(folder);
-  return CheckOwnership(folder, info);
+  if (stat(whole.c_str(), &info) != 0) return CannotLookAt(whole);
+  if (absl::Status status = CheckOwnership(whole, info); !status.ok()) return status;
+  return CheckFoldersAbove(whole);
+}
+
+absl::Status CheckBeginsAsProgram(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(SELFMAG, '\0');
+  file.read(bytes.data(), SELFMAG);
+  bytes.resize(static_cast<size_t>(file.gcount()));
+  return CheckIsProgram(bytes);
+}
+
+bool IsSha256(std::string_view text) {
+  return text.size() == 2 * SHA256_DIGEST_LENGTH &&
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isxdigit(c); });
 }
 
 absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes) {
@@ -258,7 +348,7 @@ absl::StatusOr<std::string> CheckedSha256(const std::filesystem::path& path,
 bool IsPluginProgram(const std::filesystem::path& path) { return path.extension() != ".so"; }
 
 absl::StatusOr<std::string> CheckPluginProgram(const std::filesystem::path& path) {
-  const auto bytes = ReadTrusted(path);
+  const auto bytes = ReadPlugin(path, CheckIsProgram);
   if (!bytes.ok()) return bytes.status();
   if (const auto object = ReadSharedObject(*bytes);
       object.ok() && std::find(object->exported.begin(), object->exported.end(),
@@ -269,14 +359,14 @@ absl::StatusOr<std::string> CheckPluginProgram(const std::filesystem::path& path
   if (access(path.c_str(), X_OK) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("is no shared object by its name, and cannot be executed as a program: ",
-                     std::strerror(errno), "; run: chmod +x ", path.string(),
+                     std::strerror(errno), "; run: chmod +x ", Utf8(path.string()),
                      ", or give a shared object a name that ends in .so"));
   }
   return CheckedSha256(path, *bytes);
 }
 
 absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path) {
-  const absl::StatusOr<std::string> bytes = ReadTrusted(path);
+  const absl::StatusOr<std::string> bytes = ReadPlugin(path);
   if (!bytes.ok()) return bytes.status();
   const absl::StatusOr<SharedObject> object = ReadSharedObject(*bytes);
   if (!object.ok()) return object.status();

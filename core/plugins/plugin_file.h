@@ -40,23 +40,31 @@ absl::StatusOr<SharedObject> ReadSharedObject(std::string_view bytes);
 // what to do. Asked are: the file and its folder are owned by root or by the user of this process,
 // and cannot be changed by others; it is a shared object for this machine; it exports the entry and
 // nothing else; it does not bring full protobuf, gRPC or spdlog; it has the checksum that its
-// manifest, `<name>.plugin.json` beside it, says, if there is one. Answers the SHA-256 of its
-// bytes, in hexadecimal.
+// manifest, `<name>.plugin.json` beside it, says, if there is one, for which owners and modes count
+// likewise. Answers the SHA-256 of its bytes, in hexadecimal.
 absl::StatusOr<std::string> CheckPluginFile(const std::filesystem::path& path);
 
 // Whether a folder is owned by root or by the user of this process, and cannot be changed by others
-// (but for the sticky bit, as /tmp has it). FAILED_PRECONDITION says which it is and what to do.
+// (but for the sticky bit, as /tmp has it); and whether those above it, up to the root, have such
+// an owner and cannot be changed by everyone. FAILED_PRECONDITION says which it is and what to do.
 absl::Status CheckPluginFolder(const std::filesystem::path& folder);
 
 // Whether `sha256` is that of a file: any is when none is `wanted`. FAILED_PRECONDITION.
 absl::Status CheckSha256(std::string_view sha256, std::string_view wanted, std::string_view source);
 
+// Whether a text is a SHA-256 in hexadecimal.
+bool IsSha256(std::string_view text);
+
+// Whether a file begins as a program does: with ELF or with `#!`. FAILED_PRECONDITION.
+absl::Status CheckBeginsAsProgram(const std::filesystem::path& path);
+
 // Whether a plugin is a program to be started, and not a shared object: whether its name ends in
 // anything but `.so`.
 bool IsPluginProgram(const std::filesystem::path& path);
 
-// The same of a program. Asked are: owners and modes, as of a shared object, and that this process
-// may execute it. What it is built of is its own business, since it runs in a process of its own.
+// The same of a program. Asked are: that it begins as one; owners and modes, as of a shared object;
+// and that this process may execute it. What it is built of is its own business, since it runs in a
+// process of its own.
 absl::StatusOr<std::string> CheckPluginProgram(const std::filesystem::path& path);
 
 }  // namespace aftersales::plugins

@@ -143,6 +143,71 @@ TEST_F(PluginFileTest, OfAnotherUserIsRefused) {
   EXPECT_THAT(Problem(path), HasSubstr("belongs to user 12345"));
 }
 
+// Who may rename a folder away puts another plugin in its place.
+TEST_F(PluginFileTest, WhoCanChangeAFolderAboveIsRefused) {
+  fs::create_directories(folder_ / "above/between");
+  const fs::path path = Write("above/between/copy.so", ReadFile(kTestPlugins / "c_plugin.so"));
+  EXPECT_EQ(Problem(path), "");
+  const fs::path above = folder_ / "above";
+  fs::permissions(above, fs::perms::all);
+  EXPECT_THAT(Problem(path), AllOf(HasSubstr("can be changed by everyone (mode 0777)"),
+                                   HasSubstr("chmod o-w " + above.string())));
+  fs::permissions(above, fs::perms::sticky_bit, fs::perm_options::add);
+  EXPECT_EQ(Problem(path), "");
+  fs::permissions(above, static_cast<fs::perms>(0775));
+  EXPECT_EQ(Problem(path), "") << "as with a umask of 002";
+  if (chown(above.c_str(), 12345, 12345) != 0) return;
+  EXPECT_THAT(Problem(path), AllOf(HasSubstr(above.string() + " belongs to user 12345"),
+                                   HasSubstr("chown root " + above.string())));
+}
+
+TEST_F(PluginFileTest, AManifestIsTrustedAsItsPluginIs) {
+  const fs::path path = Write("copy.so", ReadFile(kTestPlugins / "c_plugin.so"));
+  const std::string sha256 = CheckPluginFile(path).value();
+  const fs::path manifest = Write("copy.plugin.json", "{\"sha256\": \"" + sha256 + "\"}");
+  EXPECT_EQ(Problem(path), "");
+  fs::permissions(manifest, static_cast<fs::perms>(0666));
+  EXPECT_THAT(Problem(path), AllOf(HasSubstr("copy.plugin.json"), HasSubstr("not to be trusted"),
+                                   HasSubstr("chmod go-w " + manifest.string())));
+  fs::remove(manifest);
+  fs::create_symlink(folder_ / "absent.json", manifest);
+  EXPECT_THAT(Problem(path), HasSubstr("is a link to a file that is not there"));
+  // Of a link to one in a folder of others, that folder counts.
+  fs::create_directory(folder_ / "loose");
+  Write("loose/it.json", "{\"sha256\": \"" + sha256 + "\"}");
+  fs::remove(manifest);
+  fs::create_symlink(folder_ / "loose/it.json", manifest);
+  EXPECT_EQ(Problem(path), "");
+  fs::permissions(folder_ / "loose", fs::perms::all);
+  EXPECT_THAT(Problem(path), HasSubstr("can be changed by everyone"));
+  fs::permissions(folder_ / "loose", fs::perms::owner_all);
+  Write("loose/it.json", "{\"sha256\": \"" + std::string(64, 'x') + "\"}");
+  EXPECT_THAT(Problem(path), HasSubstr("cannot be read"));
+}
+
+TEST_F(PluginFileTest, WhatIsNoProgramIsNotMadeOne) {
+  const auto problem = [](const fs::path& path) {
+    return std::string(CheckPluginProgram(path).status().message());
+  };
+  const fs::path text = Write("text", "root:x:0:0:root:/root:/bin/bash\n");
+  for (const fs::perms mode : {static_cast<fs::perms>(0666), fs::perms::owner_all}) {
+    fs::permissions(text, mode);
+    EXPECT_THAT(problem(text), AllOf(HasSubstr("is no program"), Not(HasSubstr("chmod"))));
+  }
+  EXPECT_THAT(problem(Write("empty", "")), HasSubstr("is no program"));
+  EXPECT_EQ(problem(Write("script", "#!/bin/sh\n")), "");
+  EXPECT_TRUE(CheckBeginsAsProgram("/bin/sh").ok());
+  EXPECT_FALSE(CheckBeginsAsProgram(text).ok());
+  EXPECT_FALSE(CheckBeginsAsProgram(folder_ / "absent").ok());
+}
+
+TEST(Sha256Test, Is64HexadecimalDigits) {
+  EXPECT_TRUE(IsSha256(std::string(32, 'a') + std::string(32, 'F')));
+  EXPECT_FALSE(IsSha256("abc"));
+  EXPECT_FALSE(IsSha256(std::string(64, 'g')));
+  EXPECT_FALSE(IsSha256(""));
+}
+
 // Cut anywhere, it is an error and nothing else.
 TEST_F(PluginFileTest, CutFilesAreErrors) {
   const std::string bytes = ReadFile(kTestPlugins / "c_plugin.so");

@@ -130,12 +130,15 @@ TEST_F(ProgramTest, CrashIsMendedAndTheEndLeavesNothing) {
 TEST_F(ProgramTest, FolderStartsProgramsOfThatNameAlone) {
   fs::create_directory(folder_ / "plugins");
   Script("plugins/tool.py", "#!/bin/sh\ntouch " + (folder_ / "was-run").string() + "\n");
-  Script("plugins/data.plugin", "not to be executed", 0644);
+  Script("plugins/data.plugin", "#!/bin/sh\nnot to be executed", 0644);
+  Script("plugins/text.plugin", "not to be executed", 0644);
   Script("plugins/wrong.plugin", "#!/bin/sh\necho hello\n");
   options_.directories = {folder_ / "plugins"};
   options_.enable = {"all"};
   PluginRegistry& registry = Load();
-  EXPECT_EQ(registry.List().size(), 2u);
+  EXPECT_EQ(registry.List().size(), 3u);
+  EXPECT_THAT(registry.Get("text")->problem(),
+              AllOf(HasSubstr("is no program"), Not(HasSubstr("chmod"))));
   EXPECT_FALSE(fs::exists(folder_ / "was-run"));
   EXPECT_THAT(registry.Get("data")->problem(), HasSubstr("chmod +x"));
   EXPECT_THAT(registry.Get("wrong")->problem(), HasSubstr("said `hello`"));
