@@ -53,6 +53,12 @@ absl::StatusOr<Report> Check(const CheckOptions& options,
         absl::StrCat("PATH `", options.path.string(),
                      "` is no file; name the plugin's .so file, or its program"));
   }
+  if (plugins::IsPluginProgram(path)) {
+    if (const absl::Status s = plugins::CheckBeginsAsProgram(path); !s.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("PATH `", options.path.string(), "` ", s.message()));
+    }
+  }
   const std::vector<std::string> groups = Groups();
   if (!options.group.empty() &&
       std::find(groups.begin(), groups.end(), options.group) == groups.end()) {
