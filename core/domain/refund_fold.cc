@@ -1,6 +1,7 @@
 #include "core/domain/refund_fold.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/domain/money.h"
 #include "core/status/text.h"
@@ -13,42 +14,81 @@ bool IsFinal(v1::Refund::Status status) {
          status == v1::Refund::STATUS_REVERSED;
 }
 
+constexpr char kPayTheRest[] =
+    "If the buyer is owed the rest, pay it: a refund of the order, with the rest as goodwill";
+constexpr char kClaimBack[] = "Claim back what was paid too much";
+constexpr char kSayThatItCameBack[] =
+    "If it came back, say so with ReverseRefund: then it is owed again";
+
+bool Less(const v1::Money& paid, const v1::Money& asked) {
+  return paid.currency_code() == asked.currency_code() && paid.minor_units() < asked.minor_units();
+}
+
 // What a person has to see to, where the fact says until when; else it stays a finding alone.
-void AskPerson(const google::protobuf::Timestamp& due, std::string title, bool less,
+void AskPerson(const google::protobuf::Timestamp& due, std::string title, const char* remedy,
                v1::Refund* state) {
   if (due.seconds() == 0) return;
   v1::ManualAction* action = state->mutable_manual_action();
   action->clear_steps();
   action->set_title(std::move(title));
   action->add_steps("Ask the marketplace or the bank what the buyer got");
-  action->add_steps(less ? "If the buyer is owed the rest, pay it: a refund of the order, with the "
-                           "rest as goodwill"
-                         : "Claim back what was paid too much");
+  action->add_steps(remedy);
   action->add_steps("Say with SettleRefund what was done, or why nothing is owed");
   *state->mutable_due_at() = due;
 }
 
-// What a statement says that is not what was paid.
+// Answers false where it is known.
+bool AddFinding(v1::Finding::Kind kind, const v1::Event& fact, std::string message,
+                v1::Refund* state) {
+  for (const v1::Finding& known : state->findings()) {
+    if (known.kind() == kind && known.message() == message) return false;
+  }
+  v1::Finding* finding = state->add_findings();
+  finding->set_kind(kind);
+  *finding->mutable_found_at() = fact.occurred_at();
+  finding->set_message(std::move(message));
+  return true;
+}
+
+// What a statement says that is not what was paid, or is that once more.
 void Mismatched(const v1::Event& fact, v1::Refund* state) {
   const v1::RefundMismatched& body = fact.refund_mismatched();
   const v1::Money& paid = state->has_paid_amount() ? state->paid_amount() : state->total();
-  const std::string message = Cat(
-      money::Format(paid), " was paid, but the statement shows ", money::Format(body.shown()), " (",
-      body.bank_line().substr(body.bank_line().rfind('/') + 1),
-      "); ask the marketplace or the bank. If the buyer got less, pay the rest as goodwill of the "
-      "order.");
-  for (const v1::Finding& known : state->findings()) {
-    if (known.kind() == v1::Finding::KIND_AMOUNT_MISMATCH && known.message() == message) return;
-  }
-  v1::Finding* finding = state->add_findings();
-  finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
-  *finding->mutable_found_at() = fact.occurred_at();
-  finding->set_message(message);
   // What goes out is negative there.
-  AskPerson(
-      body.due_at(),
-      Cat(money::Format(paid), " was refunded, the statement shows ", money::Format(body.shown())),
-      -body.shown().minor_units() < paid.minor_units(), state);
+  const bool came_back = body.shown().minor_units() > 0;
+  const int64_t units = std::max(body.shown().minor_units(), -std::numeric_limits<int64_t>::max());
+  const v1::Money shown = money::Make(came_back ? units : -units, body.shown().currency_code());
+  const std::string line = body.bank_line().substr(body.bank_line().rfind('/') + 1);
+  if (!came_back && shown.minor_units() == paid.minor_units() &&
+      shown.currency_code() == paid.currency_code()) {
+    if (!AddFinding(v1::Finding::KIND_OVER_REFUNDED, fact,
+                    Cat("The statement shows the payment of ", money::Format(paid), " once more (",
+                        line, "); look whether the buyer was paid twice."),
+                    state) ||
+        !IsPaid(state->status())) {
+      return;
+    }
+    AskPerson(body.due_at(),
+              Cat("A refund of ", money::Format(paid), " is on the statement more than once"),
+              kClaimBack, state);
+    return;
+  }
+  const std::string what =
+      came_back ? Cat("that ", money::Format(shown), " came back") : money::Format(shown);
+  if (!AddFinding(v1::Finding::KIND_AMOUNT_MISMATCH, fact,
+                  Cat(money::Format(paid), " was paid, but the statement shows ", what, " (", line,
+                      "); ask the marketplace or the bank. ",
+                      came_back ? "If it came back, say so with ReverseRefund."
+                                : "If the buyer got less, pay the rest as goodwill of the order."),
+                  state) ||
+      !IsPaid(state->status())) {
+    return;
+  }
+  AskPerson(body.due_at(), Cat(money::Format(paid), " was refunded, the statement shows ", what),
+            came_back           ? kSayThatItCameBack
+            : Less(shown, paid) ? kPayTheRest
+                                : kClaimBack,
+            state);
 }
 
 // Whether it may be decided on: it is new, waits for an approval, or failed and is tried again.
@@ -91,24 +131,50 @@ void Succeed(const v1::Event& fact, v1::Refund* state) {
   }
   state->clear_failure();
   ForgetPerson(state);
-  if (PaidAsAsked(*state)) return;
-  v1::Finding* finding = state->add_findings();
-  finding->set_kind(v1::Finding::KIND_AMOUNT_MISMATCH);
-  *finding->mutable_found_at() = fact.occurred_at();
-  finding->set_message(PaidOtherwise(state->total(), state->paid_amount()));
-  AskPerson(body.due_at(),
-            Cat(money::Format(state->paid_amount()), " was refunded instead of ",
-                money::Format(state->total())),
-            state->paid_amount().minor_units() < state->total().minor_units(), state);
+  if (!PaidAsAsked(*state)) {
+    AddFinding(v1::Finding::KIND_AMOUNT_MISMATCH, fact,
+               PaidOtherwise(state->total(), state->paid_amount()), state);
+    AskPerson(body.due_at(),
+              Cat(money::Format(state->paid_amount()), " was refunded instead of ",
+                  money::Format(state->total())),
+              Less(state->paid_amount(), state->total()) ? kPayTheRest : kClaimBack, state);
+  } else if (body.has_due_at()) {
+    AddFinding(v1::Finding::KIND_OVER_REFUNDED, fact,
+               "With it more is paid than the order brought in, or units were paid for that were "
+               "refunded or exchanged before; look whether the buyer was paid twice.",
+               state);
+    AskPerson(body.due_at(),
+              Cat(money::Format(state->paid_amount()),
+                  " was refunded, and the buyer may have had it before"),
+              kClaimBack, state);
+  }
 }
 
 // The payment is told a second time, by who did not know that it was known. Under another id it may
-// be another payment.
+// be another payment, and of another amount one of the two is wrong.
 void SucceedAgain(const v1::Event& fact, v1::Refund* state) {
-  const std::string& id = fact.refund_succeeded().external_refund_id();
-  if (id.empty() || id == state->external_refund_id()) return;
+  const v1::RefundSucceeded& body = fact.refund_succeeded();
+  const std::string& id = body.external_refund_id();
+  if (id.empty()) return;
   if (state->external_refund_id().empty()) {
     state->set_external_refund_id(id);
+    return;
+  }
+  if (id == state->external_refund_id()) {
+    if (!body.has_amount() ||
+        (body.amount().minor_units() == state->paid_amount().minor_units() &&
+         body.amount().currency_code() == state->paid_amount().currency_code()) ||
+        !AddFinding(
+            v1::Finding::KIND_AMOUNT_MISMATCH, fact,
+            Cat(money::Format(state->paid_amount()), " was paid as ", id, ", which is told to be ",
+                money::Format(body.amount()), "; ask the marketplace what the buyer got."),
+            state)) {
+      return;
+    }
+    AskPerson(body.due_at(),
+              Cat(money::Format(state->paid_amount()), " was refunded, which is told to be ",
+                  money::Format(body.amount())),
+              Less(body.amount(), state->paid_amount()) ? kPayTheRest : kClaimBack, state);
     return;
   }
   v1::Finding* finding = state->add_findings();
@@ -117,9 +183,9 @@ void SucceedAgain(const v1::Event& fact, v1::Refund* state) {
   finding->set_message(Cat("It was paid as ", state->external_refund_id(),
                            " and is told to be paid as ", id,
                            "; look whether the buyer was paid twice."));
-  AskPerson(fact.refund_succeeded().due_at(),
+  AskPerson(body.due_at(),
             Cat("A refund of ", money::Format(state->paid_amount()), " is told to be paid twice"),
-            /*less=*/false, state);
+            kClaimBack, state);
 }
 
 // What its payment cost is given back with it.

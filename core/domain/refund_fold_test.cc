@@ -1,11 +1,14 @@
 #include "core/domain/refund_fold.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 #include <utility>
 
 #include "core/domain/money.h"
+#include "core/status/text.h"
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace aftersales {
@@ -81,7 +84,7 @@ TEST_F(RefundFold, WhatWasPaidOtherwiseIsSeenTo) {
   EXPECT_EQ(state_.difference_proof(), "") << "nothing was paid";
   for (const auto& [fact, due, title] :
        {std::tuple(&paid, 7, "9.00 USD was refunded instead of 10.00 USD"),
-        std::tuple(&shown, 8, "9.00 USD was refunded, the statement shows -8.99 USD"),
+        std::tuple(&shown, 8, "9.00 USD was refunded, the statement shows 8.99 USD"),
         std::tuple(&again, 9, "A refund of 9.00 USD is told to be paid twice")}) {
     ApplyRefundFact(*fact, &state_);
     EXPECT_TRUE(AwaitsSettlement(state_)) << title;
@@ -97,6 +100,87 @@ TEST_F(RefundFold, WhatWasPaidOtherwiseIsSeenTo) {
     EXPECT_EQ(state_.paid_amount().minor_units(), 900);
   }
   EXPECT_EQ(state_.findings_size(), 3);
+}
+
+// The bank's sign is which way the money went, and never part of the amount that is said.
+TEST_F(RefundFold, StatementIsToldWithoutSigns) {
+  v1::Event approved, paid;
+  *approved.mutable_refund_approved()->mutable_refund()->mutable_total() = money::Make(1000, "USD");
+  *paid.mutable_refund_succeeded()->mutable_amount() = money::Make(1000, "USD");
+  ApplyRefundFact(approved, &state_);
+  ApplyRefundFact(paid, &state_);
+  const auto shown = [this](int64_t units, const char* line) {
+    v1::Event fact;
+    *fact.mutable_refund_mismatched()->mutable_shown() = money::Make(units, "USD");
+    fact.mutable_refund_mismatched()->set_bank_line(Cat("sellers/acme/bankLines/", line));
+    fact.mutable_refund_mismatched()->mutable_due_at()->set_seconds(8);
+    ApplyRefundFact(fact, &state_);
+    return state_.findings(state_.findings_size() - 1);
+  };
+  EXPECT_THAT(shown(-999, "b1").message(),
+              testing::StartsWith("10.00 USD was paid, but the statement shows 9.99 USD (b1); "));
+  EXPECT_THAT(state_.manual_action().steps(1), testing::HasSubstr("pay it"));
+  const v1::Finding back = shown(1000, "b2");
+  EXPECT_EQ(back.kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+  EXPECT_EQ(back.message(),
+            "10.00 USD was paid, but the statement shows that 10.00 USD came back (b2); ask the "
+            "marketplace or the bank. If it came back, say so with ReverseRefund.");
+  EXPECT_EQ(state_.manual_action().title(),
+            "10.00 USD was refunded, the statement shows that 10.00 USD came back");
+  EXPECT_THAT(state_.manual_action().steps(1), testing::HasSubstr("ReverseRefund"));
+  EXPECT_THAT(shown(std::numeric_limits<int64_t>::min(), "b3").message(),
+              testing::Not(testing::HasSubstr("-")));
+  EXPECT_THAT(state_.manual_action().steps(1), testing::HasSubstr("Claim back"));
+
+  // The same payment on a line of its own is another one, and found once a line.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(shown(-1000, "b4").kind(), v1::Finding::KIND_OVER_REFUNDED);
+    EXPECT_EQ(state_.findings_size(), 4);
+  }
+  EXPECT_EQ(state_.manual_action().title(),
+            "A refund of 10.00 USD is on the statement more than once");
+  EXPECT_EQ(shown(-1000, "b5").kind(), v1::Finding::KIND_OVER_REFUNDED);
+  EXPECT_EQ(state_.findings_size(), 5);
+
+  // Once it came back nobody has to see to it.
+  v1::Event reversed;
+  reversed.mutable_refund_reversed()->set_reason("came back");
+  ApplyRefundFact(reversed, &state_);
+  shown(-1000, "b6");
+  EXPECT_EQ(state_.findings_size(), 6);
+  EXPECT_FALSE(state_.has_manual_action() || state_.has_due_at());
+}
+
+TEST_F(RefundFold, PaidAsAskedAndTooMuchIsSeenTo) {
+  Approve();
+  v1::Event paid;
+  paid.mutable_refund_succeeded()->set_external_refund_id("p1");
+  paid.mutable_refund_succeeded()->mutable_due_at()->set_seconds(7);
+  ApplyRefundFact(paid, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_SUCCEEDED);
+  ASSERT_EQ(state_.findings_size(), 1);
+  EXPECT_EQ(state_.findings(0).kind(), v1::Finding::KIND_OVER_REFUNDED);
+  EXPECT_TRUE(AwaitsSettlement(state_));
+  EXPECT_EQ(state_.due_at().seconds(), 7);
+}
+
+TEST_F(RefundFold, TheSamePaymentOfAnotherAmountIsAFindingOnce) {
+  v1::Event approved, paid, told;
+  *approved.mutable_refund_approved()->mutable_refund()->mutable_total() = money::Make(1000, "USD");
+  paid.mutable_refund_succeeded()->set_external_refund_id("p1");
+  told.mutable_refund_succeeded()->set_external_refund_id("p1");
+  *told.mutable_refund_succeeded()->mutable_amount() = money::Make(1000, "USD");
+  ApplyRefundFact(approved, &state_);
+  ApplyRefundFact(paid, &state_);
+  ApplyRefundFact(told, &state_);
+  EXPECT_EQ(state_.findings_size(), 0);
+  *told.mutable_refund_succeeded()->mutable_amount() = money::Make(900, "USD");
+  told.mutable_refund_succeeded()->mutable_due_at()->set_seconds(7);
+  for (int i = 0; i < 2; ++i) ApplyRefundFact(told, &state_);
+  ASSERT_EQ(state_.findings_size(), 1);
+  EXPECT_EQ(state_.findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+  EXPECT_EQ(state_.paid_amount().minor_units(), 1000) << "what was known stays";
+  EXPECT_TRUE(AwaitsSettlement(state_));
 }
 
 TEST_F(RefundFold, AnotherAmountThanWasAskedIsAFinding) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "core/domain/calendar.h"
 #include "core/domain/reconcile.h"
@@ -328,6 +329,7 @@ class Period {
     for (const auto& [e, l] : matching.mismatched) {
       if (absl::Status s = FindMismatch(expected[e], lines[l]); !s.ok()) return s;
     }
+    if (absl::Status s = FindShownAgain(expected, lines, matching); !s.ok()) return s;
     std::map<std::string, std::string> suggested;
     for (const auto& [e, l] : matching.suggested) {
       suggested[lines[l].subject()] = expected[e].subject();
@@ -358,7 +360,41 @@ class Period {
     if (InPeriod(expected.day()) || InPeriod(line.day())) {
       AddPair(expected, line, response_.add_mismatched());
     }
-    const MatchSubject subject = ParseMatch(expected.subject());
+    return TellRefund(expected.subject(), line);
+  }
+
+  // A payment that the bank shows once more than it was made.
+  absl::Status FindShownAgain(const std::vector<v1::Movement>& expected,
+                              const std::vector<v1::Movement>& lines, const Matching& matching) {
+    using Key = std::tuple<std::string, int64_t, std::string>;
+    const auto key_of = [](const v1::Movement& movement) {
+      return Key(movement.reference(), movement.amount().minor_units(),
+                 movement.amount().currency_code());
+    };
+    std::map<Key, std::string> shown;  // payments that a line of the bank is
+    for (const auto& [name, line] : lines_) {
+      if (line.source() != v1::BankLine::SOURCE_BANK || !IsMatched(line.state())) continue;
+      for (const std::string& match : line.matches()) {
+        const auto movement = expected_.find(match);
+        if (movement == expected_.end() || ParseMatch(match).reversal) continue;
+        shown.try_emplace(key_of(movement->second), match);
+      }
+    }
+    std::set<size_t> of_others;
+    for (const auto& [e, l] : matching.mismatched) {
+      if (!ParseMatch(expected[e].subject()).reversal) of_others.insert(l);
+    }
+    for (const size_t l : matching.unexplained) {
+      const auto known = shown.find(key_of(lines[l]));
+      if (known == shown.end() || lines[l].reference().empty() || of_others.contains(l)) continue;
+      if (absl::Status s = TellRefund(known->second, lines[l]); !s.ok()) return s;
+    }
+    return absl::OkStatus();
+  }
+
+  // What a line shows of a payment that it does not match.
+  absl::Status TellRefund(const std::string& match, const v1::Movement& line) {
+    const MatchSubject subject = ParseMatch(match);
     if (subject.reversal || names::Split(subject.name).collection != "refunds") {
       return absl::OkStatus();
     }

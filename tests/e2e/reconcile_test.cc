@@ -351,6 +351,48 @@ TEST_F(ReconcileTest, OtherAmountIsAFindingAndNoMatch) {
   EXPECT_EQ(forced.metadata("expected"), "-2156");
 }
 
+TEST_F(ReconcileTest, PaymentThatTheBankShowsTwiceIsSeenTo) {
+  const v1::Refund refund = Paid("113-9200016-0000016", 2156);
+  const std::string& reference = refund.external_refund_id();
+  const auto work = [&] {
+    const std::vector<v1::WorkItem> items = WorkItems("kind = MANUAL_ACTION");
+    return std::count_if(items.begin(), items.end(),
+                         [&](const v1::WorkItem& item) { return item.subject() == refund.name(); });
+  };
+  std::string file = kHeader + Row("2026-03-05", "-21.56", reference);
+  ASSERT_TRUE(Bank(file).ok());
+  Run();
+  EXPECT_EQ(Get(refund).findings_size(), 0);
+  for (int lines = 2; lines <= 3; ++lines) {
+    file += Row("2026-03-05", "-21.56", reference);
+    ASSERT_TRUE(Bank(file).ok());
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(Run().unexplained_in_bank_size(), lines - 1);
+      const v1::Refund found = Get(refund);
+      EXPECT_EQ(found.status(), v1::Refund::STATUS_RECONCILED);
+      ASSERT_EQ(found.findings_size(), lines - 1);
+      EXPECT_EQ(found.findings(lines - 2).kind(), v1::Finding::KIND_OVER_REFUNDED);
+      EXPECT_EQ(work(), 1);
+    }
+    v1::SettleRefundRequest settle;
+    settle.set_name(refund.name());
+    settle.set_paid(true);
+    settle.set_proof("claimed back, case 17");
+    ASSERT_TRUE(api().Call(&Refunds::SettleRefund, settle).ok());
+    Run();
+    EXPECT_EQ(work(), 0) << "it was seen to";
+  }
+}
+
+TEST_F(ReconcileTest, MoneyThatIsOnlyShownToComeBackIsSaidSo) {
+  const v1::Refund refund = Paid("113-9200017-0000017", 1000);
+  ASSERT_TRUE(Bank(kHeader + Row("2026-03-05", "10.00", refund.external_refund_id())).ok());
+  Run();
+  ASSERT_EQ(Get(refund).findings_size(), 1);
+  EXPECT_THAT(Get(refund).findings(0).message(),
+              testing::HasSubstr("the statement shows that 10.00 USD came back"));
+}
+
 TEST_F(ReconcileTest, SuggestsTheOnlyOneOfItsAmount) {
   const v1::Refund refund = Paid("113-9200007-0000007", 1234);
   ASSERT_TRUE(Bank(kHeader + Row("2026-03-05", "-12.34", "refund to buyer")).ok());
