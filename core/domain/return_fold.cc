@@ -1056,7 +1056,9 @@ class Fold {
         state_.status() == v1::Return::STATUS_CANCELLED) {
       Contradiction("It was refunded");
     }
-    if (body.has_asked()) {
+    if (body.has_asked() && body.asked().minor_units() == 0) {
+      PaidForNoUnit(body.amount());
+    } else if (body.has_asked()) {
       Find(v1::Finding::KIND_AMOUNT_MISMATCH, at_, PaidOtherwise(body.asked(), body.amount()));
     }
     const v1::Order* order = context_.order;
@@ -1076,10 +1078,7 @@ class Fold {
     if (body.items_size() == 0) {
       // A payment that names no units pays for all that the return is about.
       for (v1::ReturnItem& item : *state_.mutable_items()) {
-        const int32_t due = UnitsDue(state_, item);
-        const int32_t open =
-            std::max(0, UnitsAgreed(item) - item.quantity_refunded() - item.quantity_exchanged());
-        Refund(body.refund(), &item, due > 0 ? due : open);
+        Refund(body.refund(), &item, UnitsPaidWithout(state_, item));
       }
     }
     for (const v1::RefundItem& refunded : body.items()) {
@@ -1090,6 +1089,19 @@ class Fold {
     }
     CheckDoubleUse();
     MeetRefund();
+  }
+
+  // A payment that names no units, after all of them were given for.
+  void PaidForNoUnit(const v1::Money& amount) {
+    const bool exchanged = Total(state_, [](const v1::ReturnItem& item) {
+                             return int64_t{item.quantity_exchanged()};
+                           }) > 0;
+    Find(exchanged ? v1::Finding::KIND_EXCHANGED_AND_REFUNDED : v1::Finding::KIND_OVER_REFUNDED,
+         at_,
+         Cat(money::Format(amount), " was paid after all units of the return were ",
+             exchanged ? "exchanged or refunded; look at the exchange, and claim back"
+                       : "refunded; claim back",
+             " what was paid twice."));
   }
 
   // Whether every approved unit is refunded or exchanged, whatever came back.
@@ -1568,6 +1580,12 @@ int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item) {
   const int64_t open = approved - item.quantity_exchanged();
   return static_cast<int32_t>(
       std::max<int64_t>(0, std::min(there, open) - item.quantity_refunded()));
+}
+
+int32_t UnitsPaidWithout(const v1::Return& state, const v1::ReturnItem& item) {
+  const int32_t due = UnitsDue(state, item);
+  if (due > 0) return due;
+  return std::max(0, UnitsAgreed(item) - item.quantity_refunded() - item.quantity_exchanged());
 }
 
 bool NothingOwed(const v1::Return& state) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "core/domain/calendar.h"
 #include "core/domain/costs.h"
@@ -10,6 +11,7 @@
 #include "core/domain/refund_guards.h"
 #include "core/domain/refund_quote.h"
 #include "core/domain/resource_names.h"
+#include "core/domain/return_fold.h"
 #include "core/domain/return_items.h"
 #include "core/domain/roles.h"
 #include "core/engine/commands.h"
@@ -113,14 +115,99 @@ absl::Status BookCosts(Command& c, const v1::Refund& state, v1::Event* fact) {
   return absl::OkStatus();
 }
 
+// What a payment does beside those that are known.
+enum class Again {
+  kNo,
+  kNoUnitLeft,  // it names no units, and all of the return were refunded or exchanged
+  kMore,        // more is paid than the order brought in, or for more units than there are
+};
+
+// What earlier payments of a return left unpaid of what was asked, as far as no goodwill of the
+// order made up for it.
+int64_t LeftUnpaid(std::span<const v1::Refund> paid, std::string_view return_name) {
+  int64_t left = 0;
+  for (const v1::Refund& refund : paid) {
+    if (refund.return_name() == return_name) {
+      left += std::max<int64_t>(0, refund.total().minor_units() - HeldUnits(refund));
+    } else if (refund.return_name().empty() && refund.items().empty()) {
+      left -= HeldUnits(refund);
+    }
+  }
+  return std::max<int64_t>(0, left);
+}
+
+Again PaidAgain(Command& c, const v1::Refund& state, const v1::RefundSucceeded& body) {
+  const std::string_view order_id = names::Split(state.order()).id;
+  const auto order = c.store.FindOrder(c.seller, order_id);
+  if (!order) return Again::kNo;
+  const v1::Money& amount = body.has_amount() ? body.amount() : state.total();
+  std::vector<v1::Refund> paid = c.store.RefundsOfOrder(c.seller, order_id);
+  std::erase_if(paid, [&](const v1::Refund& refund) {
+    return refund.name() == state.name() || !IsPaid(refund.status());
+  });
+  const std::vector<v1::Exchange> exchanges = c.store.ExchangesOfOrder(c.seller, order_id);
+  std::vector<v1::Return> returns;
+  const v1::Return* of = nullptr;
+  for (store::ReturnRecord& record :
+       c.store.ReturnsOfOrder(c.seller, names::Split(state.channel()).id, order->external_id())) {
+    returns.push_back(std::move(*record.mutable_state()));
+  }
+  for (const v1::Return& one : returns) {
+    if (one.name() == state.return_name()) of = &one;
+  }
+  std::map<std::string, int64_t> units;  // that it pays for, by line
+  for (const v1::RefundItem& item : state.items()) units[item.line_id()] += item.quantity();
+  // A refund of the host that names no units is goodwill.
+  if (state.items().empty() && of != nullptr && state.kind() == v1::Refund::KIND_PLATFORM) {
+    int64_t all = 0, agreed = 0;
+    for (const v1::ReturnItem& item : of->items()) {
+      all += units[item.line_id()] = UnitsPaidWithout(*of, item);
+      agreed += UnitsAgreed(item);
+    }
+    if (agreed > 0 && all == 0 && amount.minor_units() > LeftUnpaid(paid, state.return_name())) {
+      return Again::kNoUnitLeft;
+    }
+  }
+  if (order->has_captured_total() && amount.currency_code() == order->currency_code() &&
+      amount.minor_units() > Refundable(*order, paid, exchanges).minor_units()) {
+    return Again::kMore;
+  }
+  for (const auto& [line_id, count] : units) {
+    if (count == 0) continue;
+    const v1::ReturnItem* item = of == nullptr ? nullptr : FindItem(*of, line_id);
+    if (item != nullptr && UnitsAgreed(*item) > 0 &&
+        count + item->quantity_refunded() + item->quantity_exchanged() +
+                item->quantity_in_exchange() >
+            UnitsAgreed(*item)) {
+      return Again::kMore;
+    }
+    const int index = LineIndex(*order, line_id);
+    if (index < 0) continue;
+    int64_t given = count + UnitsInExchanges(exchanges, line_id);
+    for (const v1::Refund& refund : paid) {
+      if (!refund.return_name().empty()) continue;
+      for (const v1::RefundItem& one : refund.items()) {
+        if (one.line_id() == line_id) given += one.quantity();
+      }
+    }
+    for (const v1::Return& one : returns) {
+      for (const v1::ReturnItem& returned : one.items()) {
+        if (returned.line_id() == line_id) given += returned.quantity_refunded();
+      }
+    }
+    if (given > order->lines(index).quantity()) return Again::kMore;
+  }
+  return Again::kNo;
+}
+
 // Until when a person has to see to a payment that was otherwise than asked, or made twice. What
 // the marketplace pays of its own goods is not theirs to mend.
-absl::Status AskToLook(Command& c, const v1::Refund& state, v1::Event* fact) {
+absl::Status AskToLook(Command& c, const v1::Refund& state, Again again, v1::Event* fact) {
   if (fact->has_refund_succeeded()) {
     const v1::RefundSucceeded& body = fact->refund_succeeded();
     const bool as_asked =
         !body.has_amount() || body.amount().minor_units() == state.total().minor_units();
-    if (as_asked && !IsPaid(state.status())) return absl::OkStatus();
+    if (as_asked && again == Again::kNo && !IsPaid(state.status())) return absl::OkStatus();
   } else if (!fact->has_refund_mismatched()) {
     return absl::OkStatus();
   }
@@ -145,7 +232,10 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
   v1::Refund* state = record.mutable_state();
   const v1::Refund::Status before = state->status();
   if (absl::Status s = BookCosts(c, *state, &fact); !s.ok()) return s;
-  if (absl::Status s = AskToLook(c, *state, &fact); !s.ok()) return s;
+  const Again again = fact.has_refund_succeeded() && !IsPaid(before)
+                          ? PaidAgain(c, *state, fact.refund_succeeded())
+                          : Again::kNo;
+  if (absl::Status s = AskToLook(c, *state, again, &fact); !s.ok()) return s;
   ApplyRefundFact(fact, state);
   fact.set_subject(state->name());
   fact.set_channel(state->channel());
@@ -216,7 +306,11 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     body->set_refund(state->name());
     *body->mutable_amount() =
         fact.refund_succeeded().has_amount() ? fact.refund_succeeded().amount() : state->total();
-    if (!PaidAsAsked(*state)) *body->mutable_asked() = state->total();
+    if (!PaidAsAsked(*state)) {
+      *body->mutable_asked() = state->total();
+    } else if (again == Again::kNoUnitLeft) {
+      *body->mutable_asked() = money::Make(0, state->total().currency_code());
+    }
     *body->mutable_items() = state->items();
     body->set_external_refund_id(state->external_refund_id());
     editor->Add(std::move(refunded));
@@ -884,6 +978,74 @@ absl::StatusOr<bool> MatchShown(Command& c, const v1::Return& state, const Shown
   return true;
 }
 
+// Tells a payment that is known once more. Answers false where it says nothing else.
+absl::StatusOr<bool> ToldOtherwise(Command& c, const store::RefundRecord& known,
+                                   const v1::Event& reported) {
+  const v1::Refund& state = known.state();
+  const v1::Money& amount = reported.return_refunded().amount();
+  // One payment may have paid all that waited; its id is with one of them.
+  int64_t together = 0;
+  for (const v1::Refund& refund :
+       c.store.RefundsOfOrder(c.seller, names::Split(state.order()).id)) {
+    const bool with_it = refund.name() == state.name() || refund.external_refund_id().empty();
+    if (with_it && IsPaid(refund.status()) && refund.proof() == state.proof() &&
+        refund.succeeded_at().SerializeAsString() == state.succeeded_at().SerializeAsString()) {
+      together += HeldUnits(refund);
+    }
+  }
+  if (!IsPaid(state.status()) || together == amount.minor_units()) return false;
+  v1::Event fact = c.NewEvent(state.name(), state.channel());
+  *fact.mutable_occurred_at() = reported.occurred_at();
+  *fact.mutable_refund_succeeded()->mutable_amount() = amount;
+  fact.mutable_refund_succeeded()->set_external_refund_id(state.external_refund_id());
+  // Found once, however often it is told.
+  v1::Refund after = state;
+  ApplyRefundFact(fact, &after);
+  if (after.findings_size() == state.findings_size()) return false;
+  if (auto stored = RecordRefundFact(c, known, std::move(fact)); !stored.ok()) {
+    return stored.status();
+  }
+  return true;
+}
+
+// What was asked for the units that a reported payment is of: the refunds of them that wait. For
+// one that names no units, else what is due. What the marketplace gives beyond that is its own to
+// decide, unless units of the return were replaced.
+v1::Money AskedFor(Command& c, const v1::Return& state, const v1::Refund& reported) {
+  const auto count = [](const v1::Refund& refund, std::map<std::string, int64_t>* units) {
+    for (const v1::RefundItem& item : refund.items()) (*units)[item.line_id()] += item.quantity();
+  };
+  v1::RefundSpec all;
+  all.set_return_name(state.name());
+  auto basis = BasisOf(c.store, c.services.channels, c.seller, all, c.now);
+  if (!basis.ok()) return reported.total();
+  std::map<std::string, int64_t> units, of_waiting;
+  count(reported, &units);
+  int64_t waiting = 0;
+  for (const v1::Refund& refund : basis->refunds) {
+    if (refund.return_name() != state.name() || !AwaitsPayment(refund)) continue;
+    std::map<std::string, int64_t> own;
+    count(refund, &own);
+    if (!units.empty() && own == units) return refund.total();
+    count(refund, &of_waiting);
+    waiting += refund.total().minor_units();
+  }
+  if (waiting > 0 && (units.empty() || of_waiting == units)) {
+    return money::Make(waiting, reported.total().currency_code());
+  }
+  if (!units.empty()) return reported.total();
+  // What is on its way is what this may be.
+  std::erase_if(basis->refunds, [](const v1::Refund& refund) { return !IsPaid(refund.status()); });
+  const auto due = QuoteFor(*basis, all);
+  if (!due.ok()) return reported.total();
+  const bool replaced =
+      std::any_of(state.items().begin(), state.items().end(), [](const v1::ReturnItem& item) {
+        return item.quantity_exchanged() + item.quantity_in_exchange() > 0;
+      });
+  return replaced || due->total().minor_units() > reported.total().minor_units() ? due->total()
+                                                                                 : reported.total();
+}
+
 // Takes refunds of a return off the list of what a person is to pay that are not due any more.
 absl::Status WithdrawUndue(Command& c, const v1::Return& state) {
   for (const v1::Refund& refund :
@@ -966,7 +1128,7 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
   const std::string channel_id = opened->channel().id;
   if (const auto known =
           c.store.FindRefundByExternalId(c.seller, channel_id, body.external_refund_id())) {
-    if (known->state().return_name() == state.name()) return false;
+    if (known->state().return_name() == state.name()) return ToldOtherwise(c, *known, reported);
     return InvalidField("return_refunded.external_refund_id", "REFUND_EXISTS",
                         Cat("is that of ", known->state().name(), ", which paid ",
                             known->state().return_name().empty() ? std::string("no return")
@@ -995,18 +1157,8 @@ absl::StatusOr<bool> StoreReportedRefund(Command& c, std::string_view return_nam
     if (known != nullptr) item.set_line_id(known->line_id());
   }
   *refund.mutable_requested_by() = c.actor;
-  // It is taken for the payment of all that is due; that it is less has to be seen.
-  if (refund.items().empty()) {
-    v1::RefundSpec all;
-    all.set_return_name(state.name());
-    const auto basis = BasisOf(c.store, c.services.channels, c.seller, all, c.now);
-    if (basis.ok()) {
-      const auto due = QuoteFor(*basis, all);
-      if (due.ok() && due->total().minor_units() > body.amount().minor_units()) {
-        *refund.mutable_total() = due->total();
-      }
-    }
-  }
+  // That it is another amount than was asked has to be seen.
+  *refund.mutable_total() = AskedFor(c, state, refund);
   store::RefundRecord record;
   *record.mutable_state() = refund;
   v1::Event approved = c.NewEvent(refund.name(), refund.channel());

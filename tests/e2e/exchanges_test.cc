@@ -899,6 +899,31 @@ TEST_F(ExchangesTest, RefundThatTheMarketplacePaidStopsTheShipment) {
   EXPECT_TRUE(Cancel(exchange).ok());
 }
 
+TEST_F(ExchangesTest, PaymentForAUnitWhoseReplacementIsOutIsFound) {
+  const v1::Return state = ApprovedReturn("113-9000035-0000035");
+  Shipped(state, 5411, X::MODE_SHIP_FIRST);
+  v1::RecordFactsRequest facts;
+  facts.set_parent(kSeller);
+  v1::Event* fact = facts.add_facts();
+  fact->set_subject(state.name());
+  *fact->mutable_occurred_at() = Stamp(clock().Now());
+  fact->set_external_id("payment-1");
+  *fact->mutable_return_refunded()->mutable_amount() = MoneyOf(5411, "USD");
+  fact->mutable_return_refunded()->set_external_refund_id("p-1");
+  const auto recorded = api().Call(&Facts::RecordFacts, facts);
+  ASSERT_EQ(recorded->results(0).outcome(), v1::FactResult::OUTCOME_RECORDED)
+      << recorded->results(0).message();
+  EXPECT_TRUE(Found(Get(state), v1::Finding::KIND_EXCHANGED_AND_REFUNDED));
+  v1::ListRefundsRequest list;
+  list.set_parent(kSeller);
+  const auto refunds = api().Call(&Refunds::ListRefunds, list);
+  ASSERT_EQ(refunds->refunds_size(), 1);
+  EXPECT_EQ(refunds->refunds(0).findings(0).kind(), v1::Finding::KIND_OVER_REFUNDED);
+  const std::vector<v1::WorkItem> work = WorkItems("kind = MANUAL_ACTION");
+  ASSERT_EQ(work.size(), 1u);
+  EXPECT_EQ(work[0].subject(), refunds->refunds(0).name());
+}
+
 TEST_F(ExchangesTest, OneOfTwentyTakesTheUnit) {
   for (int round = 0; round < 8; ++round) {
     const v1::Return state =

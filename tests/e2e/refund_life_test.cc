@@ -49,6 +49,31 @@ class RefundLifeTest : public HostTest {
     item->set_quantity(units);
     return fact;
   }
+  v1::Event PaymentOfAll(const v1::Return& state, int64_t amount, std::string_view id) {
+    v1::Event fact = Payment(state, amount, id);
+    fact.mutable_return_refunded()->clear_items();
+    return fact;
+  }
+  // The refund that a report made.
+  v1::Refund Reported(std::string_view id) {
+    v1::ListRefundsRequest list;
+    list.set_parent(kSeller);
+    const auto all = api().Call(&Refunds::ListRefunds, list);
+    for (const v1::Refund& refund : all->refunds()) {
+      if (refund.external_refund_id() == id) return refund;
+    }
+    ADD_FAILURE() << "no refund was paid as " << id;
+    return {};
+  }
+  // What is found of it, where a person has to see to it.
+  std::vector<v1::Finding::Kind> SeenTo(const v1::Refund& refund) {
+    std::vector<v1::Finding::Kind> kinds;
+    for (const v1::WorkItem& work : WorkItems("kind = MANUAL_ACTION")) {
+      if (work.subject() != refund.name()) continue;
+      for (const v1::Finding& finding : refund.findings()) kinds.push_back(finding.kind());
+    }
+    return kinds;
+  }
   v1::Event RefundedAmount(const v1::Return& state, int64_t amount) {
     v1::Event fact;
     fact.set_subject(state.name());
@@ -577,6 +602,119 @@ TEST_F(RefundLifeTest, ReportOfAnotherAmountTakesItOffTheQueueToo) {
   EXPECT_FALSE(failed.has_manual_action());
   EXPECT_THAT(failed.failure(), testing::HasSubstr("12.00"));
   EXPECT_EQ(RetryIt(waits).reason(), "ALREADY_REFUNDED_BY_PLATFORM");
+}
+
+TEST_F(RefundLifeTest, PaymentOfWhatIsPaidIsSeenTo) {
+  using testing::ElementsAre;
+  using testing::IsEmpty;
+  constexpr auto kOver = v1::Finding::KIND_OVER_REFUNDED;
+  constexpr auto kMismatch = v1::Finding::KIND_AMOUNT_MISMATCH;
+  // Twice by the marketplace, which does not say for what.
+  const v1::Return twice = Back("113-8000040-0000040");
+  Tell(PaymentOfAll(twice, 2000, "P-1"));
+  EXPECT_THAT(SeenTo(Reported("P-1")), IsEmpty());
+  Advance(absl::Minutes(1));
+  Tell(PaymentOfAll(twice, 2000, "P-2"));
+  const v1::Refund second = Reported("P-2");
+  EXPECT_THAT(SeenTo(second), ElementsAre(kOver));
+  ASSERT_EQ(Get(twice).findings_size(), 1);
+  EXPECT_EQ(Get(twice).findings(0).kind(), kOver);
+  v1::SettleRefundRequest settle;
+  settle.set_name(second.name());
+  settle.set_paid(true);
+  settle.set_proof("claimed back, case 17");
+  ASSERT_TRUE(api().Call(&Refunds::SettleRefund, settle).ok());
+  EXPECT_THAT(SeenTo(Get(second)), IsEmpty());
+
+  // The same with units.
+  const v1::Return units = Back("113-8000041-0000041");
+  Tell(Payment(units, 2000, "P-3"));
+  Advance(absl::Minutes(1));
+  Tell(Payment(units, 2000, "P-4"));
+  EXPECT_THAT(SeenTo(Reported("P-4")), ElementsAre(kOver));
+
+  // After the host paid: for the return, or for the unit beside it.
+  const v1::Return own = Back("113-8000042-0000042");
+  Await(*Ask(own), v1::Refund::STATUS_SUCCEEDED);
+  Advance(absl::Minutes(1));
+  Tell(PaymentOfAll(own, 2000, "P-5"));
+  EXPECT_THAT(SeenTo(Reported("P-5")), ElementsAre(kOver));
+  const v1::Order order =
+      Put(OrderOf("us", "113-8000043-0000043", {{"LAMP", 1, 2000, 0}, {"TV", 1, 90000, 0}}));
+  const v1::Return beside = Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE)));
+  Await(*ApiAs("manager:mia").Call(&Refunds::IssueRefund, Concession(order, "LAMP", 1)),
+        v1::Refund::STATUS_SUCCEEDED);
+  Advance(absl::Minutes(1));
+  Tell(PaymentOfAll(beside, 2000, "P-6"));
+  EXPECT_THAT(SeenTo(Reported("P-6")), ElementsAre(kOver));
+
+  // At once more than the order brought in.
+  const v1::Return much = Back("113-8000044-0000044");
+  Tell(PaymentOfAll(much, 99999, "P-7"));
+  EXPECT_THAT(SeenTo(Reported("P-7")), ElementsAre(kOver));
+
+  // What a payment left is no payment too much, until it is there.
+  const v1::Return parts = Back("113-8000045-0000045");
+  Tell(PaymentOfAll(parts, 700, "P-8"));
+  EXPECT_THAT(SeenTo(Reported("P-8")), ElementsAre(kMismatch));
+  Advance(absl::Minutes(1));
+  Tell(PaymentOfAll(parts, 1300, "P-9"));
+  EXPECT_THAT(SeenTo(Reported("P-9")), IsEmpty());
+  EXPECT_EQ(Reported("P-9").findings_size(), 0);
+  Tell(PaymentOfAll(parts, 1, "P-10"));
+  EXPECT_THAT(SeenTo(Reported("P-10")), ElementsAre(kOver));
+}
+
+TEST_F(RefundLifeTest, ReportOfLessThanWaitsIsSeenTo) {
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  for (const bool with_items : {true, false}) {
+    const std::string id = with_items ? "P-21" : "P-22";
+    const v1::Return state = Back(with_items ? "113-8000046-0000046" : "113-8000047-0000047", 2);
+    const v1::Refund waits = ByHand(state);
+    Advance(absl::Hours(1));
+    Tell(with_items ? Payment(state, 3000, id, 2) : PaymentOfAll(state, 3000, id));
+    EXPECT_EQ(Get(waits).status(), v1::Refund::STATUS_FAILED);
+    const v1::Refund paid = Reported(id);
+    EXPECT_EQ(paid.total().minor_units(), 4000);
+    EXPECT_EQ(paid.paid_amount().minor_units(), 3000);
+    EXPECT_THAT(SeenTo(paid), testing::ElementsAre(v1::Finding::KIND_AMOUNT_MISMATCH));
+    EXPECT_EQ(Get(state).items(0).quantity_refunded(), 2);
+    ASSERT_EQ(Get(state).findings_size(), 1);
+    EXPECT_EQ(Get(state).findings(0).kind(), v1::Finding::KIND_AMOUNT_MISMATCH);
+  }
+}
+
+TEST_F(RefundLifeTest, PaymentToldAgainWithAnotherAmountIsSeenTo) {
+  const v1::Return state = Back("113-8000048-0000048");
+  Tell(Payment(state, 2000, "P-31"));
+  Advance(absl::Minutes(1));
+  Tell(Payment(state, 1500, "P-31"));
+  const v1::Refund paid = Reported("P-31");
+  EXPECT_EQ(paid.paid_amount().minor_units(), 2000);
+  EXPECT_THAT(SeenTo(paid), testing::ElementsAre(v1::Finding::KIND_AMOUNT_MISMATCH));
+  v1::RecordFactsRequest again;
+  again.set_parent(kSeller);
+  *again.add_facts() = Payment(state, 1500, "P-31");
+  *again.add_facts() = Payment(state, 2000, "P-31");
+  const auto told = api().Call(&Facts::RecordFacts, again);
+  for (const v1::FactResult& result : told->results()) {
+    EXPECT_EQ(result.outcome(), v1::FactResult::OUTCOME_DUPLICATE) << result.message();
+  }
+  EXPECT_EQ(Get(paid).findings_size(), 1);
+
+  // One payment of two refunds is told again as one.
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  const v1::Return both = Back("113-8000049-0000049", 2);
+  ByHand(both, 1);
+  ByHand(both, 1);
+  Advance(absl::Hours(1));
+  const v1::Event one = Payment(both, 4000, "P-32", 2);
+  Tell(one);
+  again.clear_facts();
+  *again.add_facts() = one;
+  EXPECT_EQ(api().Call(&Facts::RecordFacts, again)->results(0).outcome(),
+            v1::FactResult::OUTCOME_DUPLICATE);
+  EXPECT_EQ(Reported("P-32").findings_size(), 0);
 }
 
 TEST_F(RefundLifeTest, DecisionsSayWhy) {
