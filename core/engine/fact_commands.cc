@@ -41,12 +41,12 @@ std::string_view MethodOf(v1::Event::BodyCase body) {
 }
 
 // Besides, what only the marketplace knows is for few, whoever may tell the rest.
-absl::Status CheckTellsOwn(const v1::Event& fact, v1::Role role) {
+absl::Status CheckToldByOwner(const v1::Event& fact, v1::Role role) {
   if (fact.has_return_requested()) {
-    return aftersales::CheckTellsOwn(fact.return_requested(), role, "return_requested");
+    return CheckTellsOwn(fact.return_requested(), role, "return_requested");
   }
   if (fact.has_return_reported()) {
-    return aftersales::CheckTellsOwn(fact.return_reported(), role, "return_reported");
+    return CheckTellsOwn(fact.return_reported(), role, "return_reported");
   }
   return absl::OkStatus();
 }
@@ -56,14 +56,14 @@ absl::Status CheckTellsOwn(const v1::Event& fact, v1::Role role) {
 absl::Status CheckTeller(const Command& c, const v1::Event& fact) {
   const std::string_view method = MethodOf(fact.body_case());
   if (absl::Status s = CheckRole(method, c.actor.role()); !s.ok()) return s;
-  if (absl::Status s = CheckTellsOwn(fact, c.actor.role()); !s.ok()) return s;
+  if (absl::Status s = CheckToldByOwner(fact, c.actor.role()); !s.ok()) return s;
   const v1::Actor& named = fact.actor();
   if (named.role() == v1::ROLE_UNSPECIFIED ||
       (named.role() == c.actor.role() && SamePerson(named, c.actor))) {
     return absl::OkStatus();
   }
   if (absl::Status s = CheckRole(method, named.role()); !s.ok()) return s;
-  if (absl::Status s = CheckTellsOwn(fact, named.role()); !s.ok()) return s;
+  if (absl::Status s = CheckToldByOwner(fact, named.role()); !s.ok()) return s;
   if (named.role() != v1::ROLE_OPERATOR && named.role() != v1::ROLE_MANAGER) {
     return absl::OkStatus();
   }
