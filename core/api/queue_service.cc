@@ -25,6 +25,9 @@ std::string ActionFor(v1::Deadline::Kind kind, const v1::Return& r) {
                       [](const v1::ReturnItem& item) { return item.quantity_in_exchange() > 0; })) {
         return "Ship the replacement of the received units, or cancel the exchange and refund them";
       }
+      if (r.decision().verdict() == v1::Decision::VERDICT_APPROVED_RETURNLESS) {
+        return "Refund the buyer, who keeps the goods";
+      }
       return r.status() == v1::Return::STATUS_INSPECTED ? "Refund the inspected units"
                                                         : "Inspect and refund the received units";
     case v1::Deadline::KIND_MANUAL_ACTION:

@@ -6,6 +6,7 @@
 
 #include "core/domain/money.h"
 #include "core/domain/policy_book.h"
+#include "core/domain/return_items.h"
 #include "core/status/text.h"
 
 namespace aftersales {
@@ -56,24 +57,71 @@ int64_t RefundAdminFee(const v1::Policy& policy, std::string_view currency_code,
   return cap == policy.admin_fee_cap_minor_units().end() ? fee : std::min(fee, cap->second);
 }
 
+std::vector<int64_t> PricesGivenBack(const v1::Order& order, const v1::Refund& refund) {
+  struct Line {
+    int64_t gross = 0;  // item and shipping as the buyer paid them
+    int64_t tax = 0;    // inside of it
+    int64_t less = 0;
+  };
+  std::vector<Line> lines(static_cast<size_t>(order.lines_size()));
+  int64_t whole_less = 0;
+  for (const v1::BreakdownLine& part : refund.breakdown()) {
+    const int64_t amount = part.amount().minor_units();
+    const int index = LineIndex(order, part.line_id());
+    Line* line = index < 0 ? nullptr : &lines[static_cast<size_t>(index)];
+    switch (part.kind()) {
+      case v1::BreakdownLine::KIND_ITEM:
+      case v1::BreakdownLine::KIND_SHIPPING:
+        if (line != nullptr) line->gross += amount;
+        break;
+      case v1::BreakdownLine::KIND_ITEM_TAX:
+      case v1::BreakdownLine::KIND_SHIPPING_TAX:
+        if (line != nullptr && part.informational()) line->tax += amount;
+        break;
+      case v1::BreakdownLine::KIND_RESTOCKING_FEE:
+      case v1::BreakdownLine::KIND_FREE_SHIPPING_RETAINED:
+      case v1::BreakdownLine::KIND_LABEL_FEE:
+      case v1::BreakdownLine::KIND_DEDUCTION:
+      case v1::BreakdownLine::KIND_GOODWILL:  // makes up for them
+        (line == nullptr ? whole_less : line->less) -= amount;
+        break;
+      default:
+        break;
+    }
+  }
+  std::vector<int64_t> given;
+  int64_t sum = 0;
+  for (const Line& line : lines) {
+    given.push_back(
+        std::clamp<int64_t>(line.gross - line.less, 0, std::max<int64_t>(0, line.gross)));
+    sum += given.back();
+  }
+  if (sum > 0 && whole_less > 0) {
+    const std::vector<int64_t> shares = money::Allocate(std::min(whole_less, sum), given);
+    for (size_t i = 0; i < given.size(); ++i) given[i] -= shares[i];
+  }
+  const int64_t total = refund.total().minor_units();
+  const int64_t paid = refund.has_paid_amount() && refund.paid_amount().currency_code() ==
+                                                       refund.total().currency_code()
+                           ? refund.paid_amount().minor_units()
+                           : total;
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (paid < total) given[i] = money::RoundHalfAway(absl::int128(given[i]) * paid, total);
+    if (lines[i].tax == 0 || lines[i].gross == 0) continue;
+    given[i] = money::RoundHalfAway(absl::int128(given[i]) * (lines[i].gross - lines[i].tax),
+                                    lines[i].gross);
+  }
+  return given;
+}
+
 std::vector<v1::LedgerEntry> CostsOfRefund(const v1::Order& order, const v1::Refund& refund,
                                            const v1::Policy& policy) {
   std::vector<v1::LedgerEntry> entries;
-  const bool inclusive = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
-  for (const v1::OrderLine& line : order.lines()) {
+  const std::vector<int64_t> prices = PricesGivenBack(order, refund);
+  for (int i = 0; i < order.lines_size(); ++i) {
+    const v1::OrderLine& line = order.lines(i);
     if (line.referral_bp() == 0) continue;
-    int64_t base = 0;
-    for (const v1::BreakdownLine& part : refund.breakdown()) {
-      if (part.line_id() != line.line_id()) continue;
-      const int64_t amount = part.amount().minor_units();
-      if (part.kind() == v1::BreakdownLine::KIND_ITEM ||
-          part.kind() == v1::BreakdownLine::KIND_SHIPPING) {
-        base += amount;
-      } else if (inclusive && (part.kind() == v1::BreakdownLine::KIND_ITEM_TAX ||
-                               part.kind() == v1::BreakdownLine::KIND_SHIPPING_TAX)) {
-        base -= amount;
-      }
-    }
+    const int64_t base = prices[static_cast<size_t>(i)];
     const int64_t fee = RefundAdminFee(policy, order.currency_code(), base, line.referral_bp());
     if (fee == 0) continue;
     v1::LedgerEntry& entry = entries.emplace_back();

@@ -28,8 +28,12 @@ int64_t ReferralFee(int64_t base, int64_t referral_bp);
 int64_t RefundAdminFee(const v1::Policy& policy, std::string_view currency_code, int64_t base,
                        int64_t referral_bp);
 
-// What a refund that belongs to no return costs beside itself: the marketplace's fee, line by line.
-// With the inputs of the formulas.
+// What of the price of each line of the order a refund gives back: item and shipping without tax,
+// less what fees and deductions take off it and what was paid less than asked. From 0 to the price.
+std::vector<int64_t> PricesGivenBack(const v1::Order& order, const v1::Refund& refund);
+
+// What a refund that belongs to no return costs beside itself: the marketplace's fee on what it
+// gives back, line by line. With the inputs of the formulas.
 std::vector<v1::LedgerEntry> CostsOfRefund(const v1::Order& order, const v1::Refund& refund,
                                            const v1::Policy& policy);
 

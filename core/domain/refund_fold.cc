@@ -103,11 +103,23 @@ void Decide(const v1::Refund& decided, v1::Refund::Status status, v1::Refund* st
   *state = decided;
   state->set_status(status);
   state->clear_failure();
+  state->clear_manual_action();
   state->clear_due_at();
   if (!before.name().empty()) state->set_name(before.name());
   state->set_etag(before.etag());
   if (before.has_create_time()) *state->mutable_create_time() = before.create_time();
   if (before.has_update_time()) *state->mutable_update_time() = before.update_time();
+}
+
+// No return asks for the money of one that belongs to none.
+void AskToRetry(const google::protobuf::Timestamp& due, v1::Refund* state) {
+  v1::ManualAction* action = state->mutable_manual_action();
+  action->set_title(Cat("A refund of ", money::Format(state->total()), " for order ",
+                        state->order_external_id(), " was not paid"));
+  action->add_steps("Look at its `failure` for why");
+  action->add_steps("If it is owed, try it again with RetryRefund, or pay another in its place");
+  action->add_steps("If it is not, cancel it with CancelRefund");
+  *state->mutable_due_at() = due;
 }
 
 // Nobody has to act any more.
@@ -215,6 +227,10 @@ bool AwaitsPerson(const v1::Refund& refund) {
          (refund.status() == v1::Refund::STATUS_APPROVED || IsPaid(refund.status()));
 }
 
+bool AwaitsRetry(const v1::Refund& refund) {
+  return refund.status() == v1::Refund::STATUS_FAILED && refund.has_due_at();
+}
+
 bool AwaitsSettlement(const v1::Refund& refund) {
   return IsPaid(refund.status()) && AwaitsPerson(refund);
 }
@@ -263,7 +279,9 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       return;
     case v1::Event::kInvariantBroken: {
       v1::Finding* finding = state->add_findings();
-      finding->set_kind(v1::Finding::KIND_INVARIANT_BROKEN);
+      finding->set_kind(fact.invariant_broken().invariant() == kCapturedCoversRefunds
+                            ? v1::Finding::KIND_OVER_REFUNDED
+                            : v1::Finding::KIND_INVARIANT_BROKEN);
       finding->set_message(fact.invariant_broken().message());
       *finding->mutable_found_at() = fact.occurred_at();
       return;
@@ -285,6 +303,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
       Mismatched(fact, state);
       return;
     case v1::Event::kRefundDifferenceSettled:
+      if (AwaitsRetry(*state)) ForgetPerson(state);
       if (!AwaitsSettlement(*state)) return;
       state->set_difference_proof(fact.refund_difference_settled().proof());
       ForgetPerson(state);
@@ -304,6 +323,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
   switch (fact.body_case()) {
     case v1::Event::kRefundSubmitted:
       // A new try of a failed refund reserves its money again.
+      if (AwaitsRetry(*state)) ForgetPerson(state);
       state->set_status(v1::Refund::STATUS_SUBMITTED);
       state->clear_failure();
       return;
@@ -316,8 +336,8 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
     case v1::Event::kRefundFailed:
       state->set_status(v1::Refund::STATUS_FAILED);
       state->set_failure(fact.refund_failed().reason());
-      state->clear_manual_action();
-      state->clear_due_at();
+      ForgetPerson(state);
+      if (fact.refund_failed().has_due_at()) AskToRetry(fact.refund_failed().due_at(), state);
       return;
     case v1::Event::kRefundOutcomeUnknown:
       state->set_status(v1::Refund::STATUS_UNKNOWN);

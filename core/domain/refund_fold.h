@@ -3,11 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "aftersales/v1/event.pb.h"
 #include "aftersales/v1/refund.pb.h"
 
 namespace aftersales {
+
+// The invariant that an order breaks which turns out to have captured less than its refunds hold;
+// its InvariantBroken is a fact of one of them.
+inline constexpr std::string_view kCapturedCoversRefunds = "captured_covers_refunds";
 
 // Applies one fact. CANCELLED and REVERSED are final, SUCCEEDED but for its reversal and for the
 // statement that shows it (RECONCILED); FAILED can
@@ -23,6 +28,9 @@ bool IsPaid(v1::Refund::Status status);
 
 // Whether a person has to act: to pay it where there is no API, or to see to how it was paid.
 bool AwaitsPerson(const v1::Refund& refund);
+// Whether it failed and only a person can see to it that the buyer gets the money: by another try,
+// or another refund in its place.
+bool AwaitsRetry(const v1::Refund& refund);
 
 // Whether it was paid, but otherwise than asked or twice, and a person has yet to see to that.
 bool AwaitsSettlement(const v1::Refund& refund);

@@ -231,6 +231,53 @@ TEST_F(RefundFold, WaitsForTheSecondPerson) {
   EXPECT_FALSE(state_.has_due_at());
 }
 
+TEST_F(RefundFold, AFailedOneThatNoReturnAsksForWaitsForAPerson) {
+  Approve();
+  Submit();
+  Fail();
+  EXPECT_FALSE(AwaitsRetry(state_)) << "its return asks for it";
+  v1::Event failed;
+  failed.mutable_refund_failed()->set_reason("no funds");
+  failed.mutable_refund_failed()->mutable_due_at()->set_seconds(7);
+  ApplyRefundFact(failed, &state_);
+  ASSERT_TRUE(AwaitsRetry(state_));
+  EXPECT_FALSE(state_.manual_action().title().empty());
+  EXPECT_FALSE(AwaitsPerson(state_)) << "there is nothing to pay by hand";
+  const v1::Refund waits = state_;
+  // Until it is tried again,
+  v1::Event again;
+  *again.mutable_refund_approved()->mutable_refund() = state_;
+  ApplyRefundFact(again, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_APPROVED);
+  EXPECT_FALSE(state_.has_manual_action() || state_.has_due_at());
+  // taken back,
+  state_ = waits;
+  Cancel();
+  EXPECT_FALSE(state_.has_manual_action() || state_.has_due_at());
+  // paid after all,
+  state_ = waits;
+  Succeed();
+  EXPECT_FALSE(state_.has_manual_action() || state_.has_due_at());
+  // or another one was paid in its place.
+  state_ = waits;
+  v1::Event instead;
+  instead.mutable_refund_difference_settled()->set_proof("paid instead: r2");
+  ApplyRefundFact(instead, &state_);
+  EXPECT_EQ(state_.status(), v1::Refund::STATUS_FAILED);
+  EXPECT_FALSE(AwaitsRetry(state_) || state_.has_manual_action());
+}
+
+TEST_F(RefundFold, OrderThatCapturedLessAfterAllIsAFinding) {
+  Approve();
+  Succeed();
+  v1::Event corrected;
+  corrected.mutable_invariant_broken()->set_invariant(std::string(kCapturedCoversRefunds));
+  corrected.mutable_invariant_broken()->set_message("captured 5.00");
+  ApplyRefundFact(corrected, &state_);
+  ASSERT_EQ(state_.findings_size(), 1);
+  EXPECT_EQ(state_.findings(0).kind(), v1::Finding::KIND_OVER_REFUNDED);
+}
+
 TEST_F(RefundFold, AFailedOneMayBeTriedAgainAndAPaidOneMayComeBack) {
   Approve();
   Submit();

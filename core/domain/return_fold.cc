@@ -501,6 +501,8 @@ class Fold {
     }
     if (method == v1::RETURN_METHOD_NONE) {
       state_.set_status(v1::Return::STATUS_RESOLVED);
+      // Nothing comes that the money would wait for.
+      if (!PaidAhead()) StartRefundClock(when);
       return;
     }
     state_.set_status(v1::Return::STATUS_APPROVED);
@@ -708,7 +710,8 @@ class Fold {
   };
   v1::LedgerEntry* Post(v1::LedgerEntry::Kind kind, int64_t amount, std::string_view currency,
                         std::string_view formula, std::initializer_list<Input> inputs) {
-    if (amount == 0) return nullptr;
+    // What is explained says of a fee too that it came to nothing.
+    if (amount == 0 && !context_.with_inputs) return nullptr;
     v1::LedgerEntry* entry = state_.add_ledger();
     entry->set_kind(kind);
     *entry->mutable_amount() = money::Make(amount, currency);
@@ -1049,6 +1052,20 @@ class Fold {
              "back to the buyer; claim back what was given for them."));
   }
 
+  // Money or goods may have gone out for units that never came.
+  void CheckGivenForNothing() {
+    if (state_.platform_managed()) return;
+    for (const v1::ReturnItem& item : state_.items()) {
+      const int64_t given = int64_t{item.quantity_refunded()} + item.quantity_exchanged() -
+                            UnitsKept(state_, item.line_id());
+      if (given <= item.quantity_received()) continue;
+      Find(v1::Finding::KIND_OVER_REFUNDED, at_,
+           Cat("Units of ", item.sku(),
+               " were refunded or exchanged in advance and did not come back in time; claim back "
+               "what was given for them."));
+    }
+  }
+
   // ---- money ------------------------------------------------------------------------------
 
   void Refunded(const v1::ReturnRefunded& body) {
@@ -1075,18 +1092,21 @@ class Fold {
                 " is more than the order captured, ", money::Format(order->captured_total()), "."));
       }
     }
+    std::vector<std::pair<v1::ReturnItem*, int32_t>> paid_for;
     if (body.items_size() == 0) {
       // A payment that names no units pays for all that the return is about.
       for (v1::ReturnItem& item : *state_.mutable_items()) {
-        Refund(body.refund(), &item, UnitsPaidWithout(state_, item));
+        paid_for.emplace_back(&item, UnitsPaidWithout(state_, item));
       }
     }
     for (const v1::RefundItem& refunded : body.items()) {
       v1::ReturnItem* item = ItemOf(refunded.line_id());
       if (item != nullptr && refunded.quantity() > 0) {
-        Refund(body.refund(), item, refunded.quantity());
+        paid_for.emplace_back(item, refunded.quantity());
       }
     }
+    PostAdminFees(body, paid_for);
+    for (const auto& [item, units] : paid_for) Refund(item, units);
     CheckDoubleUse();
     MeetRefund();
   }
@@ -1227,9 +1247,8 @@ class Fold {
     return Total(state_, [](const v1::ReturnItem& item) { return item.quantity_received(); }) > 0;
   }
 
-  void Refund(const std::string& refund, v1::ReturnItem* item, int32_t units) {
+  void Refund(v1::ReturnItem* item, int32_t units) {
     if (units < 1) return;
-    PostAdminFee(refund, *item, units);
     const int32_t at_most = UnitsAgreed(*item);
     const bool within = item->quantity_refunded() <= at_most;
     item->set_quantity_refunded(Plus(item->quantity_refunded(), units));
@@ -1241,30 +1260,62 @@ class Fold {
     }
   }
 
-  // The fee that the marketplace keeps from the referral fee when it gives that back. An estimate
-  // from the order: item and, where it goes back, shipping, without tax.
-  void PostAdminFee(const std::string& refund, const v1::ReturnItem& item, int32_t units) {
-    const v1::OrderLine* line = LineOf(item);
-    if (line == nullptr || line->referral_bp() == 0 || line->quantity() < 1) return;
+  // The fees that the marketplace keeps from the referral fee when it gives that back: on what the
+  // payment gave back of the prices. Where nobody knows what it is made up of that is estimated
+  // from the order: item and, where it goes back, shipping, as far as the amount reaches.
+  void PostAdminFees(const v1::ReturnRefunded& body,
+                     const std::vector<std::pair<v1::ReturnItem*, int32_t>>& paid_for) {
+    if (context_.order == nullptr) return;
     const v1::Order& order = *context_.order;
-    const int32_t done = std::min(item.quantity_refunded(), line->quantity());
-    const int32_t count = std::min(units, line->quantity() - done);
-    auto share = [&](int64_t total) {
-      return money::NextUnits(total, line->quantity(), done, count);
-    };
-    int64_t base = share(line->item_total().minor_units());
-    if (order.tax_mode() == v1::TAX_MODE_INCLUSIVE) base -= share(line->tax_total().minor_units());
-    if (!context_.policy.shipping_refund_by_fault() || SellerAnswers(item.fault())) {
-      const int index = LineIndex(order, line->line_id());
-      base += share(ShippingByLine(order)[static_cast<size_t>(index)]);
+    for (const v1::ReturnRefunded::Price& price : body.prices()) {
+      const int index = LineIndex(order, price.line_id());
+      if (index >= 0) PostAdminFee(body.refund(), order.lines(index), price.amount().minor_units());
     }
-    const int64_t fee =
-        RefundAdminFee(context_.policy, order.currency_code(), base, line->referral_bp());
+    if (body.prices_size() > 0) return;
+    const bool inclusive = order.tax_mode() == v1::TAX_MODE_INCLUSIVE;
+    const std::vector<int64_t> shipping = ShippingByLine(order);
+    const std::vector<int64_t> shipping_tax = ShippingTaxByLine(order);
+    std::vector<int32_t> counted(static_cast<size_t>(order.lines_size()));
+    std::vector<std::pair<const v1::OrderLine*, int64_t>> bases;
+    int64_t worth = 0;
+    for (const auto& [item, units] : paid_for) {
+      const v1::OrderLine* line = LineOf(*item);
+      if (line == nullptr || line->quantity() < 1) continue;
+      const auto index = static_cast<size_t>(LineIndex(order, line->line_id()));
+      const int64_t before = int64_t{item->quantity_refunded()} + counted[index];
+      const auto done = static_cast<int32_t>(std::min<int64_t>(before, line->quantity()));
+      const int32_t count = std::min(units, line->quantity() - done);
+      counted[index] = Plus(counted[index], count);
+      auto share = [&, line = line](int64_t total) {
+        return money::NextUnits(total, line->quantity(), done, count);
+      };
+      int64_t price = share(line->item_total().minor_units());
+      int64_t tax = share(line->tax_total().minor_units());
+      if (!context_.policy.shipping_refund_by_fault() || SellerAnswers(item->fault())) {
+        price += share(shipping[index]);
+        tax += share(shipping_tax[index]);
+      }
+      bases.emplace_back(line, inclusive ? price - tax : price);
+      worth += inclusive ? price : price + tax;
+    }
+    const int64_t paid = body.amount().minor_units();
+    const bool less =
+        paid > 0 && paid < worth && body.amount().currency_code() == order.currency_code();
+    for (const auto& [line, base] : bases) {
+      PostAdminFee(body.refund(), *line,
+                   less ? money::RoundHalfAway(absl::int128(base) * paid, worth) : base);
+    }
+  }
+
+  void PostAdminFee(const std::string& refund, const v1::OrderLine& line, int64_t base) {
+    if (line.referral_bp() == 0) return;
+    const std::string& currency = context_.order->currency_code();
+    const int64_t fee = RefundAdminFee(context_.policy, currency, base, line.referral_bp());
     v1::LedgerEntry* entry =
-        Post(v1::LedgerEntry::KIND_ADMIN_FEE, -fee, order.currency_code(), "refund_admin_fee",
+        Post(v1::LedgerEntry::KIND_ADMIN_FEE, -fee, currency, "refund_admin_fee",
              {{"base", base},
-              {"referral_bp", line->referral_bp()},
-              {"referral", ReferralFee(base, line->referral_bp())},
+              {"referral_bp", line.referral_bp()},
+              {"referral", ReferralFee(base, line.referral_bp())},
               {"admin_fee_bp", context_.policy.admin_fee_bp()}});
     if (entry != nullptr) entry->set_refund(refund);
   }
@@ -1345,6 +1396,7 @@ class Fold {
     state_.set_status(v1::Return::STATUS_EXPIRED);
     CancelAll();
     VoidUnused();
+    CheckGivenForNothing();
   }
 
   void StartAutoClose() {

@@ -263,6 +263,63 @@ TEST_F(ReturnFold, ReturnlessApprovalResolvesAndWaitsForTheRefund) {
   EXPECT_TRUE(NextForClock(Of(facts)));
 }
 
+TEST_F(ReturnFold, ReturnlessApprovalOwesTheMoneyAtOnce) {
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z", 2),
+                                  f_.Approved("2026-03-02T12:00:00Z", v1::RETURN_METHOD_NONE)};
+  v1::Return state = Of(facts);
+  ASSERT_NE(NextForPerson(state), nullptr);
+  EXPECT_EQ(NextForPerson(state)->kind(), v1::Deadline::KIND_REFUND);
+  EXPECT_EQ(calendar::FromProto(NextForPerson(state)->due_at()),
+            RefundDue(At("2026-03-02T12:00:00Z"), channel_, policy_));
+  // Half of it is not all of it.
+  facts.push_back(f_.Refunded("2026-03-03T00:00:00Z", 1, 3246, "p1"));
+  EXPECT_NE(OpenDeadline(Of(facts), v1::Deadline::KIND_REFUND), nullptr);
+  facts.push_back(f_.Refunded("2026-03-03T01:00:00Z", 1, 3246, "p2"));
+  state = Of(facts);
+  EXPECT_EQ(OpenDeadline(state, v1::Deadline::KIND_REFUND), nullptr);
+  EXPECT_NE(OpenDeadline(state, v1::Deadline::KIND_AUTO_CLOSE), nullptr);
+}
+
+TEST_F(ReturnFold, WhatWasRefundedInAdvanceAndNeverCameIsFound) {
+  v1::Event expired = f_.New("2026-04-02T12:00:00Z", v1::ROLE_CLOCK);
+  expired.mutable_return_expired();
+  std::vector<v1::Event> facts = {f_.Requested("2026-03-02T09:00:00Z"),
+                                  f_.Approved("2026-03-02T12:00:00Z"),
+                                  f_.Refunded("2026-03-03T00:00:00Z", 1, 3246, "p1"), expired};
+  v1::Return state = Of(facts);
+  EXPECT_EQ(state.status(), v1::Return::STATUS_EXPIRED);
+  ASSERT_EQ(state.findings_size(), 1);
+  EXPECT_EQ(state.findings(0).kind(), v1::Finding::KIND_OVER_REFUNDED);
+  facts.erase(facts.begin() + 2);
+  EXPECT_EQ(Of(facts).findings_size(), 0);
+}
+
+TEST_F(ReturnFold, AdminFeeGoesByWhatWasGivenBackOfThePrice) {
+  order_.mutable_lines(0)->set_referral_bp(1500);
+  const auto fee = [&](const v1::Event& refunded) {
+    std::vector<v1::Event> facts = HappyPath();
+    facts.back() = refunded;
+    const v1::Return state = Of(facts);
+    int64_t sum = 0;
+    for (const v1::LedgerEntry& entry : state.ledger()) {
+      if (entry.kind() == v1::LedgerEntry::KIND_ADMIN_FEE) sum += entry.amount().minor_units();
+    }
+    return sum;
+  };
+  v1::Event refunded = f_.Refunded("2026-03-09T00:00:00Z", 1, 3894, "p1");
+  EXPECT_EQ(fee(refunded), -108);  // 29.99 + 5.99
+  // As far as the amount reaches: a tenth of 38.94 is of a tenth of 35.98.
+  *refunded.mutable_return_refunded()->mutable_amount() = money::Make(389, "USD");
+  EXPECT_EQ(fee(refunded), -11);
+  // Where it is known what the payment is made up of, that is it.
+  v1::ReturnRefunded::Price* price = refunded.mutable_return_refunded()->add_prices();
+  price->set_line_id("L1");
+  *price->mutable_amount() = money::Make(2000, "USD");
+  EXPECT_EQ(fee(refunded), -60);
+  price->clear_amount();
+  EXPECT_EQ(fee(refunded), 0);
+}
+
 TEST_F(ReturnFold, AnotherItemLeavesTheDecisionToAPerson) {
   std::vector<v1::Event> facts = {
       f_.Requested("2026-03-02T09:00:00Z"), f_.Approved("2026-03-02T12:00:00Z"),

@@ -32,25 +32,33 @@ v1::Return WithInputs(store::Reader& store, std::string_view seller,
   return FoldReturn(record.state().name(), std::move(pointers), context);
 }
 
-// What the marketplace gives back of its referral fee: on item and shipping that were refunded,
+// What the marketplace gives back of its referral fee: on what a refund gives back of the prices,
 // line by line as the order has its rates.
-std::optional<int64_t> ReferralCredit(const v1::Order& order, std::span<const v1::Refund> paid) {
-  int64_t credit = 0;
-  bool known = false;
-  for (const v1::Refund& refund : paid) {
-    for (const v1::BreakdownLine& line : refund.breakdown()) {
-      if (line.informational() || (line.kind() != v1::BreakdownLine::KIND_ITEM &&
-                                   line.kind() != v1::BreakdownLine::KIND_SHIPPING)) {
-        continue;
-      }
-      for (const v1::OrderLine& of_order : order.lines()) {
-        if (of_order.line_id() != line.line_id() || of_order.referral_bp() == 0) continue;
-        known = true;
-        credit += ReferralFee(line.amount().minor_units(), of_order.referral_bp());
-      }
+std::optional<int64_t> ReferralCredit(const v1::Order& order, const v1::Refund& refund) {
+  if (refund.breakdown().empty()) return std::nullopt;
+  const std::vector<int64_t> prices = PricesGivenBack(order, refund);
+  std::optional<int64_t> credit;
+  for (int i = 0; i < order.lines_size(); ++i) {
+    const int64_t referral_bp = order.lines(i).referral_bp();
+    if (referral_bp == 0) continue;
+    credit = credit.value_or(0) + ReferralFee(prices[static_cast<size_t>(i)], referral_bp);
+  }
+  return credit;
+}
+
+// The same of a return: what the fees that it books were taken from. `state` is folded with inputs.
+std::optional<int64_t> ReferralCredit(const v1::Return& state, std::span<const v1::Refund> paid) {
+  std::optional<int64_t> credit;
+  for (const v1::LedgerEntry& entry : state.ledger()) {
+    const bool stands = entry.refund().empty() ||
+                        std::any_of(paid.begin(), paid.end(), [&](const v1::Refund& refund) {
+                          return refund.name() == entry.refund();
+                        });
+    if (!stands || !entry.formula().starts_with("refund_admin_fee@")) continue;
+    for (const v1::LedgerEntry::Input& input : entry.inputs()) {
+      if (input.name() == "referral") credit = credit.value_or(0) + input.value();
     }
   }
-  if (!known) return std::nullopt;
   return credit;
 }
 
@@ -58,6 +66,7 @@ int64_t AddLines(const google::protobuf::RepeatedPtrField<v1::LedgerEntry>& ledg
                  v1::CostExplanation* explanation) {
   int64_t cost = 0;
   for (const v1::LedgerEntry& entry : ledger) {
+    if (entry.amount().minor_units() == 0) continue;
     cost -= entry.amount().minor_units();
     v1::CostExplanation::Line* line = explanation->add_lines();
     *line->mutable_entry() = entry;
@@ -67,7 +76,7 @@ int64_t AddLines(const google::protobuf::RepeatedPtrField<v1::LedgerEntry>& ledg
 }
 
 // `paid` are the refunds that it is about.
-void AddSums(int64_t cost, std::span<const v1::Refund> paid, const v1::Order* order,
+void AddSums(int64_t cost, std::span<const v1::Refund> paid, std::optional<int64_t> credit,
              const std::string& currency, v1::CostExplanation* explanation) {
   int64_t refunded = 0;
   for (const v1::Refund& refund : paid) {
@@ -75,8 +84,6 @@ void AddSums(int64_t cost, std::span<const v1::Refund> paid, const v1::Order* or
   }
   *explanation->mutable_cost_excluding_refund() = money::Make(cost, currency);
   *explanation->mutable_refunded() = money::Make(refunded, currency);
-  const std::optional<int64_t> credit =
-      order == nullptr ? std::nullopt : ReferralCredit(*order, paid);
   if (credit) *explanation->mutable_referral_credit() = money::Make(*credit, currency);
   *explanation->mutable_total() = money::Make(cost + refunded - credit.value_or(0), currency);
 }
@@ -89,10 +96,14 @@ absl::StatusOr<v1::CostExplanation> ExplainRefundCosts(store::Reader& store,
   const v1::Refund& refund = record->state();
   const auto order = store.FindOrder(seller, names::Split(refund.order()).id);
   std::vector<v1::Refund> paid;
-  if (IsPaid(refund.status())) paid.push_back(refund);
+  std::optional<int64_t> credit;
+  if (IsPaid(refund.status())) {
+    paid.push_back(refund);
+    if (order) credit = ReferralCredit(*order, refund);
+  }
   v1::CostExplanation explanation;
   const int64_t cost = AddLines(refund.ledger(), &explanation);
-  AddSums(cost, paid, order ? &*order : nullptr, refund.total().currency_code(), &explanation);
+  AddSums(cost, paid, credit, refund.total().currency_code(), &explanation);
   return explanation;
 }
 
@@ -123,7 +134,7 @@ absl::StatusOr<v1::CostExplanation> ExplainCosts(store::Reader& store, std::stri
 
   v1::CostExplanation explanation;
   const int64_t cost = AddLines(state.ledger(), &explanation);
-  AddSums(cost, paid, order ? &*order : nullptr, currency, &explanation);
+  AddSums(cost, paid, ReferralCredit(state, paid), currency, &explanation);
   if (state.return_method() == v1::RETURN_METHOD_NONE) {
     const v1::ReturnOptions::Returnless kept =
         ReturnlessOption(state, {channel->channel,

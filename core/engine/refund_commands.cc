@@ -108,8 +108,12 @@ absl::Status BookCosts(Command& c, const v1::Refund& state, v1::Event* fact) {
   if (!order) return absl::OkStatus();
   auto channel = c.Channel(state.channel());
   if (!channel.ok()) return channel.status();
+  v1::Refund paid = state;
+  if (fact->refund_succeeded().has_amount()) {
+    *paid.mutable_paid_amount() = fact->refund_succeeded().amount();
+  }
   for (v1::LedgerEntry& entry : CostsOfRefund(
-           *order, state, (*channel)->policies.At(calendar::FromProto(fact->occurred_at())))) {
+           *order, paid, (*channel)->policies.At(calendar::FromProto(fact->occurred_at())))) {
     *fact->mutable_refund_succeeded()->add_ledger() = std::move(entry);
   }
   return absl::OkStatus();
@@ -226,6 +230,62 @@ absl::Status AskToLook(Command& c, const v1::Refund& state, Again again, v1::Eve
   return absl::OkStatus();
 }
 
+// Until when a person has to see to one that failed, and that no return asks for.
+absl::Status AskToRetry(Command& c, const v1::Refund& state, v1::Event* fact) {
+  if (!fact->has_refund_failed() || !state.return_name().empty() ||
+      state.kind() == v1::Refund::KIND_EXCHANGE_DIFFERENCE) {
+    return absl::OkStatus();
+  }
+  auto channel = c.Channel(state.channel());
+  if (!channel.ok()) return channel.status();
+  *fact->mutable_refund_failed()->mutable_due_at() = calendar::ToProto(
+      c.now + absl::Hours((*channel)->policies.At(c.now).refund_approval_hours()));
+  return absl::OkStatus();
+}
+
+// Whether one refund may have been paid in place of another: for a line of the same, or, where that
+// names none, for the order.
+bool PaysInPlaceOf(const v1::Refund& paid, const v1::Refund& failed) {
+  if (failed.items().empty()) return paid.return_name().empty();
+  return std::any_of(failed.items().begin(), failed.items().end(), [&](const v1::RefundItem& one) {
+    return std::any_of(paid.items().begin(), paid.items().end(), [&](const v1::RefundItem& other) {
+      return other.line_id() == one.line_id();
+    });
+  });
+}
+
+// Nobody has to see any more to those that failed and were paid by another one.
+absl::Status ForgetFailed(Command& c, const v1::Refund& paid) {
+  for (const v1::Refund& failed : c.store.RefundsOfOrder(c.seller, names::Split(paid.order()).id)) {
+    if (!AwaitsRetry(failed) || !PaysInPlaceOf(paid, failed)) continue;
+    auto record = c.store.FindRefund(c.seller, names::Split(failed.name()).id);
+    v1::Event fact = c.NewEvent(failed.name(), failed.channel());
+    fact.mutable_refund_difference_settled()->set_proof(Cat("paid instead: ", paid.name()));
+    if (absl::Status s = RecordRefundFact(c, *std::move(record), std::move(fact)).status();
+        !s.ok()) {
+      return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What of the prices a payment gave back, for its return to book what it cost.
+void AddPrices(const v1::Order& order, const v1::Refund& state, v1::ReturnRefunded* body) {
+  if (state.breakdown().empty()) return;
+  const std::vector<int64_t> prices = PricesGivenBack(order, state);
+  for (int i = 0; i < order.lines_size(); ++i) {
+    const v1::OrderLine& line = order.lines(i);
+    const bool meant = std::any_of(
+        state.breakdown().begin(), state.breakdown().end(),
+        [&](const v1::BreakdownLine& part) { return part.line_id() == line.line_id(); });
+    if (line.referral_bp() == 0 || !meant) continue;
+    v1::ReturnRefunded::Price* price = body->add_prices();
+    price->set_line_id(line.line_id());
+    *price->mutable_amount() =
+        money::Make(prices[static_cast<size_t>(i)], state.total().currency_code());
+  }
+}
+
 // The refund's row, its event and the return's units, for one fact on a refund.
 absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Event fact,
                                   bool created) {
@@ -236,6 +296,7 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
                           ? PaidAgain(c, *state, fact.refund_succeeded())
                           : Again::kNo;
   if (absl::Status s = AskToLook(c, *state, again, &fact); !s.ok()) return s;
+  if (absl::Status s = AskToRetry(c, *state, &fact); !s.ok()) return s;
   ApplyRefundFact(fact, state);
   fact.set_subject(state->name());
   fact.set_channel(state->channel());
@@ -265,6 +326,9 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
   }
 
   const bool paid_now = !IsPaid(before) && IsPaid(state->status());
+  if (paid_now) {
+    if (absl::Status s = ForgetFailed(c, *state); !s.ok()) return s;
+  }
   if (IsPaid(before) && state->status() == v1::Refund::STATUS_REVERSED &&
       !state->return_name().empty()) {
     auto editor = ReturnEditor::Open(c, state->return_name());
@@ -313,6 +377,7 @@ absl::StatusOr<v1::Refund> Record(Command& c, store::RefundRecord record, v1::Ev
     }
     *body->mutable_items() = state->items();
     body->set_external_refund_id(state->external_refund_id());
+    if (editor->order() != nullptr) AddPrices(*editor->order(), *state, body);
     editor->Add(std::move(refunded));
     editor->Save();
   }
@@ -416,6 +481,9 @@ std::string DeviationOf(const Basis& basis, const v1::RefundSpec& spec, const v1
   return ChangesDue(basis, spec, asker, quote) ? std::string(kNotPolicy) : std::string();
 }
 
+constexpr std::string_view kRaised =
+    " is of an order whose prices were put up by hand, so somebody else has to approve it.";
+
 // Whether a refund takes somebody else's approval, and why.
 enum class Approval { kNone, kLimit, kDeviation };
 Approval ApprovalOf(const Basis& basis, const v1::Actor& asker, const v1::Money& total,
@@ -488,6 +556,7 @@ absl::StatusOr<v1::Refund> Decide(Command& c, const Basis& basis, const v1::Refu
   store::RefundRecord record;
   record.mutable_state()->set_name(refund.name());
   v1::Event fact = c.NewEvent(refund.name(), refund.channel());
+  if (deviation.empty() && basis.order.has_raised_by()) deviation = kRaised;
   const Approval approval =
       ApprovalOf(basis, refund.requested_by(), refund.total(), !deviation.empty());
   const bool alone = approval == Approval::kNone;
@@ -794,6 +863,9 @@ absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundReques
   if (AwaitsSettlement(state)) {
     v1::Event fact = c.NewEvent(state.name(), state.channel());
     fact.mutable_refund_difference_settled()->set_proof(request.proof());
+    Explain(&fact, "DIFFERENCE_SETTLED", "A person saw to what was paid otherwise than asked.")
+        .Input("paid", FormatMoney(state.paid_amount()))
+        .Input("total", FormatMoney(state.total()));
     return RecordRefundFact(c, *std::move(record), std::move(fact));
   }
   if (amount != nullptr && request.paid()) {
@@ -810,8 +882,15 @@ absl::StatusOr<v1::Refund> SettleRefund(Command& c, const v1::SettleRefundReques
     *paid->mutable_amount() = request.has_amount() ? request.amount() : state.total();
     paid->set_external_refund_id(request.external_refund_id());
     paid->set_proof(request.proof());
+    Explain(&fact, "PAID", Cat("There is proof that ", FormatMoney(paid->amount()), " was paid."))
+        .Input("status", StatusName(state.status()))
+        .Input("total", FormatMoney(state.total()))
+        .Input("external_refund_id", request.external_refund_id());
   } else {
     fact.mutable_refund_failed()->set_reason(request.proof());
+    Explain(&fact, "NOT_PAID",
+            Cat("There is proof that the refund of ", FormatMoney(state.total()), " was not paid."))
+        .Input("status", StatusName(state.status()));
   }
   return RecordRefundFact(c, *std::move(record), std::move(fact));
 }
@@ -827,6 +906,13 @@ absl::StatusOr<v1::Refund> ApproveRefund(Command& c, const v1::ApproveRefundRequ
   // Much may have happened since it was asked for.
   const auto basis = StillDue(c, state);
   if (!basis.ok()) return basis.status();
+  const v1::Actor& raised_by = basis->order.raised_by();
+  if (basis->order.has_raised_by() && SamePerson(raised_by, c.actor) &&
+      (!raised_by.id().empty() || raised_by.role() == c.actor.role())) {
+    return Refuse(
+        absl::StatusCode::kPermissionDenied, "FOUR_EYES",
+        "who put the prices of the order up cannot approve its refund; ask somebody else");
+  }
   if (absl::Status s =
           CheckApprovalLimit(state, (*channel)->policies.At(c.now), c.actor, basis->refunds);
       !s.ok()) {
@@ -851,6 +937,10 @@ absl::StatusOr<v1::Refund> CancelRefund(Command& c, const v1::CancelRefundReques
   if (absl::Status s = CheckCancelRefund(record->state(), request.reason()); !s.ok()) return s;
   v1::Event fact = c.NewEvent(record->state().name(), record->state().channel());
   fact.mutable_refund_cancelled()->set_reason(request.reason());
+  Explain(&fact, "CANCELLED",
+          Cat("The refund of ", FormatMoney(record->state().total()),
+              " was not handed over and is not to be paid."))
+      .Input("status", StatusName(record->state().status()));
   return RecordRefundFact(c, *std::move(record), std::move(fact));
 }
 
@@ -885,6 +975,12 @@ absl::StatusOr<v1::Refund> RetryRefund(Command& c, const v1::RetryRefundRequest&
   }
   v1::Event fact = c.NewEvent(state.name(), state.channel());
   *fact.mutable_refund_approved()->mutable_refund() = state;
+  Explain(&fact, "APPROVED",
+          Cat("The refund of ", FormatMoney(state.total()),
+              " failed, is still due as it was, and is tried again."))
+      .Rule("refund_limits", *basis->today)
+      .Input("order", basis->order.name())
+      .Input("order_etag", basis->order.etag());
   auto stored = RecordRefundFact(c, *std::move(record), std::move(fact));
   if (!stored.ok()) return stored;
   return HandOver(c, *stored);
@@ -901,6 +997,12 @@ absl::StatusOr<v1::Refund> ReverseRefund(Command& c, const v1::ReverseRefundRequ
   v1::Event fact = c.NewEvent(record->state().name(), record->state().channel());
   fact.mutable_refund_reversed()->set_reason(request.reason());
   fact.mutable_refund_reversed()->set_proof(request.proof());
+  Explain(&fact, "REVERSED",
+          Cat("There is proof that ",
+              FormatMoney(record->state().has_paid_amount() ? record->state().paid_amount()
+                                                            : record->state().total()),
+              " came back, so it is owed again."))
+      .Input("status", StatusName(record->state().status()));
   return RecordRefundFact(c, *std::move(record), std::move(fact));
 }
 

@@ -1,8 +1,11 @@
 // Whether what is stored follows from the facts: folds them all again.
+#include <algorithm>
+
 #include "absl/numeric/int128.h"
 #include "core/domain/calendar.h"
 #include "core/domain/exchange_fold.h"
 #include "core/domain/invariants.h"
+#include "core/domain/money.h"
 #include "core/domain/refund_fold.h"
 #include "core/domain/resource_names.h"
 #include "core/domain/return_fold.h"
@@ -78,7 +81,42 @@ class Verifier {
     v1::Refund folded;
     folded.set_name(std::string(name));
     for (const v1::Event& fact : Facts(record->facts())) ApplyRefundFact(fact, &folded);
-    return DifferenceFromFacts(record->state(), folded);
+    std::string differs = DifferenceFromFacts(record->state(), folded);
+    if (differs.empty()) differs = BeyondCaptured(record->state());
+    return differs;
+  }
+
+  static bool SaysSo(const google::protobuf::RepeatedPtrField<v1::Finding>& findings) {
+    return std::any_of(findings.begin(), findings.end(), [](const v1::Finding& finding) {
+      return finding.kind() == v1::Finding::KIND_OVER_REFUNDED ||
+             finding.kind() == v1::Finding::KIND_AMOUNT_MISMATCH ||
+             finding.kind() == v1::Finding::KIND_EXCHANGED_AND_REFUNDED;
+    });
+  }
+
+  // Refunds that hold more than their order captured: what facts of others made so, a finding says.
+  // Looked at once an order, with the last of its refunds.
+  std::string BeyondCaptured(const v1::Refund& last) {
+    const auto order = reader_.FindOrder(seller_, names::Split(last.order()).id);
+    if (!order || !order->has_captured_total()) return {};
+    const std::vector<v1::Refund> refunds =
+        reader_.RefundsOfOrder(seller_, names::Split(last.order()).id);
+    if (refunds.empty() || refunds.back().name() != last.name()) return {};
+    absl::int128 held = 0;
+    for (const v1::Refund& refund : refunds) held += HeldUnits(refund);
+    if (held <= order->captured_total().minor_units()) return {};
+    for (const v1::Refund& refund : refunds) {
+      if (SaysSo(refund.findings())) return {};
+    }
+    for (const store::ReturnRecord& record :
+         reader_.ReturnsOfOrder(seller_, names::Split(order->channel()).id, order->external_id())) {
+      if (SaysSo(record.state().findings())) return {};
+    }
+    std::string beyond =
+        Cat("the refunds of ", order->name(), " go beyond the ",
+            FormatMoney(order->captured_total()), " that it captured, and no finding says so");
+    if (response_.message().empty()) response_.set_message(beyond);
+    return beyond;
   }
 
   std::string OfExchange(std::string_view name) {

@@ -106,6 +106,25 @@ TEST_F(AuditTest, StateThatDoesNotFollowFromItsFactsIsFound) {
   EXPECT_THAT(verified->message(), testing::HasSubstr(refund.name()));
 }
 
+TEST_F(AuditTest, RefundsBeyondWhatTheirOrderCapturedAreFoundIfNothingSaysSo) {
+  const v1::Order order = Put(OrderOf("us", "113-8200004-0000004", {{"LAMP", 1, 1000, 0}}));
+  const v1::Refund refund = Issue(Concession(order, "LAMP", 1), v1::Refund::STATUS_SUCCEEDED);
+  v1::Order less = OrderOf("us", "113-8200005-0000005", {{"LAMP", 1, 1000, 0}});
+  *less.mutable_captured_total() = MoneyOf(500, "USD");
+  Put(less);
+  Tamper(
+      "UPDATE orders SET body = (SELECT body FROM orders WHERE id = '113-8200005-0000005') "
+      "WHERE id = '113-8200004-0000004'");
+  v1::VerifyAuditRequest request;
+  request.set_parent(kSeller);
+  request.set_states(true);
+  const auto verified = api().Call(&Audits::VerifyAudit, request);
+  ASSERT_TRUE(verified.ok()) << verified.status.error_message();
+  EXPECT_FALSE(verified->intact());
+  EXPECT_THAT(verified->states_differing(), testing::ElementsAre(refund.name()));
+  EXPECT_THAT(verified->message(), testing::HasSubstr("no finding says so"));
+}
+
 TEST_F(AuditTest, AsksInAWayThatCanBeAnswered) {
   v1::VerifyAuditRequest verify;
   verify.set_parent("sellers/nobody");

@@ -80,6 +80,67 @@ TEST_F(CostsTest, EveryEntryHasItsFormulaAndInputs) {
   for (const v1::LedgerEntry& entry : stored.ledger()) EXPECT_EQ(entry.inputs_size(), 0);
 }
 
+TEST_F(CostsTest, ReferralFeeComesBackOnWhatWasGivenBackOfThePrice) {
+  // Half of the price goes back of what the buyer damaged.
+  v1::Return state = Receive(
+      Approve(Create(Sold("113-8400021-0000021", 5000, 0), v1::RETURN_REASON_NO_LONGER_NEEDED)));
+  Pay(Inspect(state, 1, v1::CONDITION_BUYER_DAMAGED));
+  v1::CostExplanation costs = Explain(state);
+  EXPECT_EQ(costs.refunded().minor_units(), 2500);
+  EXPECT_EQ(Sum(costs, v1::LedgerEntry::KIND_ADMIN_FEE), -75);
+  EXPECT_EQ(costs.referral_credit().minor_units(), 375);
+  // What was paid, where that is less than asked.
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  state = Inspect(
+      Receive(Approve(Create(Sold("113-8400022-0000022", 5000, 0), v1::RETURN_REASON_DEFECTIVE))),
+      1, v1::CONDITION_NEW);
+  v1::IssueRefundRequest issue;
+  issue.set_parent(kSeller);
+  issue.mutable_spec()->set_return_name(state.name());
+  v1::Refund refund = *api().Call(&Refunds::IssueRefund, issue);
+  ASSERT_TRUE(Eventually([&] { return (refund = Get(refund)).has_manual_action(); }));
+  v1::SettleRefundRequest settle;
+  settle.set_name(refund.name());
+  settle.set_paid(true);
+  settle.set_proof("statement 7");
+  *settle.mutable_amount() = MoneyOf(1, "USD");
+  ASSERT_TRUE(api().Call(&Refunds::SettleRefund, settle).ok());
+  costs = Explain(state);
+  EXPECT_TRUE(costs.has_referral_credit());
+  EXPECT_EQ(costs.referral_credit().minor_units(), 0);
+  EXPECT_EQ(costs.total().minor_units() - Sum(costs, v1::LedgerEntry::KIND_WRITE_OFF), 1);
+  SetMode("fake-market", "");
+  // What the marketplace paid of its own accord.
+  state = Inspect(
+      Receive(Approve(Create(Sold("113-8400023-0000023", 5000, 0), v1::RETURN_REASON_DEFECTIVE))),
+      1, v1::CONDITION_NEW);
+  v1::RecordFactsRequest told;
+  told.set_parent(kSeller);
+  v1::Event* fact = told.add_facts();
+  fact->set_subject(state.name());
+  fact->set_external_id("event-1");
+  *fact->mutable_occurred_at() = Stamp(clock().Now());
+  fact->mutable_return_refunded()->set_external_refund_id("P-1");
+  *fact->mutable_return_refunded()->mutable_amount() = MoneyOf(5000, "USD");
+  ASSERT_EQ(api().Call(&Facts::RecordFacts, told)->results(0).outcome(),
+            v1::FactResult::OUTCOME_RECORDED);
+  costs = Explain(state);
+  EXPECT_EQ(costs.referral_credit().minor_units(), 750);
+  EXPECT_EQ(costs.total().minor_units(), 4400);  // F37
+}
+
+TEST_F(CostsTest, ReferralFeeIsOfThePriceWithoutTheTaxInside) {
+  v1::Order order = OrderOf("de", "302-8400024-0000024", {{"LAMP", 1, 11900, 1900}});
+  order.mutable_lines(0)->set_referral_bp(1500);
+  const v1::Return state = Inspect(
+      Receive(Approve(Create(Put(order), v1::RETURN_REASON_DEFECTIVE))), 1, v1::CONDITION_NEW);
+  Pay(state);
+  const v1::CostExplanation costs = Explain(state);
+  EXPECT_EQ(costs.refunded().minor_units(), 11900);
+  EXPECT_EQ(Sum(costs, v1::LedgerEntry::KIND_ADMIN_FEE), -300);
+  EXPECT_EQ(costs.referral_credit().minor_units(), 1500);
+}
+
 TEST_F(CostsTest, PaymentThatCameBackGivesItsFeeBack) {
   v1::Return state =
       Approve(Create(Sold("113-8400005-0000005", 5000, 1800), v1::RETURN_REASON_ARRIVED_DAMAGED));

@@ -86,6 +86,12 @@ TEST_F(ManualTest, RefundThatAPersonCouldNotPay) {
   const auto settled = api().Call(&Refunds::SettleRefund, settle);
   ASSERT_TRUE(settled.ok()) << settled.status.error_message();
   EXPECT_EQ(settled->status(), v1::Refund::STATUS_FAILED);
+  // No return asks for the money, so a person does until it is taken back.
+  EXPECT_EQ(WorkItems().size(), 1u);
+  v1::CancelRefundRequest cancel;
+  cancel.set_name(refund.name());
+  cancel.set_reason("the order was cancelled there");
+  EXPECT_TRUE(api().Call(&Refunds::CancelRefund, cancel).ok());
   EXPECT_TRUE(WorkItems().empty());
   EXPECT_EQ(Quote(Concession(order, "PEN", 1).spec()).refundable().minor_units(), 1000);
 }

@@ -331,6 +331,123 @@ TEST_F(RefundLifeTest, FailedOneIsTriedAgainUnderItsEffect) {
   EXPECT_EQ(EffectCount("IssueRefund", failed.name()), 1);
 }
 
+TEST_F(RefundLifeTest, FailedOneWithoutAReturnIsInTheQueueUntilSomebodySeesToIt) {
+  const v1::Order order =
+      Put(OrderOf("us", "113-8000071-0000071", {{"LAMP", 3, 6000, 0}, {"CUP", 1, 500, 0}}));
+  const auto failed = [&](std::string_view sku) {
+    SetMode("fake-market", "IssueRefund=FAIL");
+    const v1::Refund refund = Issue(Concession(order, sku, 1), v1::Refund::STATUS_FAILED);
+    SetMode("fake-market", "");
+    const std::vector<v1::WorkItem> work = WorkItems();
+    EXPECT_EQ(work.size(), 1u);
+    if (work.empty()) return refund;
+    EXPECT_EQ(work[0].subject(), refund.name());
+    EXPECT_EQ(work[0].kind(), v1::Deadline::KIND_MANUAL_ACTION);
+    EXPECT_GT(work[0].manual_action().steps_size(), 0);
+    v1::SettleRefundRequest settle;
+    settle.set_name(refund.name());
+    settle.set_paid(true);
+    settle.set_proof("by hand");
+    EXPECT_EQ(api().Call(&Refunds::SettleRefund, settle).reason(), "INVALID_STATE")
+        << "its money is not reserved";
+    return refund;
+  };
+  v1::Refund refund = failed("LAMP");
+  ASSERT_TRUE(RetryIt(refund).ok());
+  Await(refund, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(WorkItems().size(), 0u);
+  refund = failed("LAMP");
+  ASSERT_TRUE(CancelIt(refund).ok());
+  EXPECT_EQ(WorkItems().size(), 0u);
+  // Another one of the order pays in its place, if it is for the same.
+  refund = failed("LAMP");
+  Issue(Concession(order, "CUP", 1), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(WorkItems().size(), 1u);
+  Issue(Concession(order, "LAMP", 1), v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(WorkItems().size(), 0u);
+  EXPECT_EQ(Get(refund).status(), v1::Refund::STATUS_FAILED);
+}
+
+TEST_F(RefundLifeTest, ReturnlessRefundIsOwedAtOnceAndAFailureLeavesItOwed) {
+  const v1::Return state = Create(Put(OrderOf("us", "113-8000072-0000072", {{"CUP", 1, 500, 0}})),
+                                  v1::RETURN_REASON_DEFECTIVE);
+  v1::ApproveReturnlessRequest keep;
+  keep.set_name(state.name());
+  keep.set_override_reason("not worth the label");
+  ASSERT_TRUE(api().Call(&Returns::ApproveReturnless, keep).ok());
+  ASSERT_EQ(WorkItems().size(), 1u);
+  EXPECT_EQ(WorkItems()[0].subject(), state.name());
+  EXPECT_EQ(WorkItems()[0].kind(), v1::Deadline::KIND_REFUND);
+  EXPECT_THAT(WorkItems()[0].action(), testing::HasSubstr("keeps the goods"));
+  SetMode("fake-market", "IssueRefund=FAIL");
+  const v1::Refund refund = Await(*Ask(state), v1::Refund::STATUS_FAILED);
+  ASSERT_EQ(WorkItems().size(), 1u);
+  EXPECT_EQ(WorkItems()[0].subject(), state.name());
+  SetMode("fake-market", "");
+  ASSERT_TRUE(RetryIt(refund).ok());
+  Await(refund, v1::Refund::STATUS_SUCCEEDED);
+  EXPECT_EQ(WorkItems().size(), 0u);
+}
+
+TEST_F(RefundLifeTest, OrderThatWasCorrectedBelowItsRefundsIsAFinding) {
+  v1::Order order = Put(OrderOf("us", "113-8000073-0000073", {{"LAMP", 1, 2000, 0}}));
+  const v1::Refund refund = Issue(Concession(order, "LAMP", 1), v1::Refund::STATUS_SUCCEEDED);
+  v1::VerifyAuditRequest verify;
+  verify.set_parent(kSeller);
+  verify.set_states(true);
+  *order.mutable_captured_total() = MoneyOf(2500, "USD");
+  order = Put(order);
+  EXPECT_EQ(Get(refund).findings_size(), 0);
+  *order.mutable_captured_total() = MoneyOf(500, "USD");
+  Put(order);
+  ASSERT_EQ(Get(refund).findings_size(), 1);
+  EXPECT_EQ(Get(refund).findings(0).kind(), v1::Finding::KIND_OVER_REFUNDED);
+  EXPECT_THAT(Get(refund).findings(0).message(), testing::HasSubstr("captured 5.00"));
+  EXPECT_TRUE(api().Call(&Audits::VerifyAudit, verify)->intact());
+}
+
+TEST_F(RefundLifeTest, PricesPutUpByHandTakeASecondPerson) {
+  v1::Order order = Put(OrderOf("us", "113-8000074-0000074", {{"LAMP", 1, 2000, 0}}));
+  const v1::Return state =
+      Inspect(Receive(Approve(Create(order, v1::RETURN_REASON_DEFECTIVE))), 1, v1::CONDITION_NEW);
+  const auto put = [&](std::string_view actor, int64_t price) {
+    v1::UpsertOrderRequest upsert;
+    upsert.set_parent(kSeller);
+    *upsert.mutable_order() = order;
+    upsert.mutable_order()->mutable_raised_by()->set_id("said by the caller");
+    *upsert.mutable_order()->mutable_lines(0)->mutable_item_total() = MoneyOf(price, "USD");
+    upsert.mutable_order()->clear_captured_total();
+    const auto stored = ApiAs(actor).Call(&Orders::UpsertOrder, upsert);
+    EXPECT_TRUE(stored.ok()) << stored.status.error_message();
+    return *stored;
+  };
+  const auto ask = [&](std::string_view actor) {
+    v1::IssueRefundRequest issue;
+    issue.set_parent(kSeller);
+    issue.set_validate_only(true);
+    issue.mutable_spec()->set_return_name(state.name());
+    const auto issued = ApiAs(actor).Call(&Refunds::IssueRefund, issue);
+    EXPECT_TRUE(issued.ok()) << issued.status.error_message();
+    return issued->status();
+  };
+  EXPECT_FALSE(put("platform:a", 2000).has_raised_by());
+  EXPECT_EQ(put("rule:r", 40000).raised_by().role(), v1::ROLE_RULE);
+  EXPECT_EQ(ask("operator:olga"), v1::Refund::STATUS_PENDING_APPROVAL);
+  EXPECT_EQ(ask("manager:mia"), v1::Refund::STATUS_APPROVED);
+  // Who put it up is not the second person.
+  EXPECT_EQ(put("operator:olga", 40001).raised_by().id(), "olga");
+  v1::IssueRefundRequest issue;
+  issue.set_parent(kSeller);
+  issue.mutable_spec()->set_return_name(state.name());
+  const auto pending = ApiAs("operator:otto").Call(&Refunds::IssueRefund, issue);
+  ASSERT_TRUE(pending.ok()) << pending.status.error_message();
+  EXPECT_EQ(ApproveAs("operator:olga", *pending).reason(), "FOUR_EYES");
+  ASSERT_TRUE(CancelIt(*pending).ok());
+  // What the marketplace says of its prices is nobody's hand.
+  EXPECT_FALSE(put("platform:a", 2000).has_raised_by());
+  EXPECT_EQ(ask("operator:olga"), v1::Refund::STATUS_APPROVED);
+}
+
 TEST_F(RefundLifeTest, FailedOneIsNotTriedAgainForUnitsThatAreGone) {
   const v1::Order order = Dear("113-8000006-0000006");
   SetMode("fake-market", "IssueRefund=FAIL");
@@ -730,6 +847,42 @@ TEST_F(RefundLifeTest, DecisionsSayWhy) {
     EXPECT_GT(event.explanation().inputs_size(), 0) << event.DebugString();
   }
   EXPECT_GE(explained, 2);
+}
+
+TEST_F(RefundLifeTest, WhatPeopleDoToARefundSaysWhy) {
+  SetMode("fake-market", "IssueRefund=MANUAL");
+  const v1::Return state = Back("113-8000075-0000075", 2);
+  v1::Refund refund = ByHand(state);
+  v1::SettleRefundRequest settle;
+  settle.set_name(refund.name());
+  settle.set_proof("nothing on the statement");
+  ASSERT_TRUE(api().Call(&Refunds::SettleRefund, settle).ok());
+  ASSERT_TRUE(RetryIt(refund).ok());
+  ASSERT_TRUE(Eventually([&] { return (refund = Get(refund)).has_manual_action(); }));
+  settle.set_paid(true);
+  ASSERT_TRUE(api().Call(&Refunds::SettleRefund, settle).ok());
+  ASSERT_TRUE(api().Call(&Refunds::ReverseRefund, Reversal(refund)).ok());
+  refund = ByHand(state);
+  ASSERT_TRUE(CancelIt(refund).ok());
+  v1::Return part =
+      Approve(Create(Put(OrderOf("us", "113-8000076-0000076", {{"LAMP", 2, 4000, 0}})),
+                     v1::RETURN_REASON_DEFECTIVE, 2));
+  part = Receive(part, 1);
+  v1::CloseShortRequest close;
+  close.set_name(part.name());
+  close.set_reason("ONE_NOT_RETURNED");
+  ASSERT_TRUE(api().Call(&Returns::CloseShort, close).ok());
+  int explained = 0;
+  for (const v1::Event& event : AllEvents()) {
+    const bool meant = event.has_refund_succeeded() || event.has_refund_failed() ||
+                       event.has_refund_cancelled() || event.has_refund_reversed() ||
+                       event.has_return_closed_short() || event.has_refund_approved();
+    if (!meant) continue;
+    ++explained;
+    EXPECT_FALSE(event.explanation().sentence().empty()) << event.DebugString();
+    EXPECT_GT(event.explanation().inputs_size(), 0) << event.DebugString();
+  }
+  EXPECT_GE(explained, 8);
 }
 
 }  // namespace

@@ -201,6 +201,10 @@ void PrintRefund(const Terminal& terminal, const v1::Refund& refund) {
                    << found << '\n';
     }
   }
+  if (AwaitsRetry(refund)) {
+    terminal.out << '\n';
+    PrintManualAction(terminal, refund.manual_action());
+  }
   if (AwaitsPerson(refund)) {
     terminal.out << '\n';
     PrintManualAction(terminal, refund.manual_action());

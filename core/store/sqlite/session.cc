@@ -496,9 +496,10 @@ void Session::PutRefund(const RefundRecord& record, bool created) {
   Changing();
   const v1::Refund& refund = record.state();
   record.SerializeToString(&buffer_);
-  // A person has to act where there is no API, and where nobody knows how the payment ended.
+  // A person has to act where there is no API, where nobody knows how the payment ended, and where
+  // it was not made and nothing else asks for it.
   std::optional<int64_t> due, kind;
-  if (AwaitsPerson(refund)) {
+  if (AwaitsPerson(refund) || AwaitsRetry(refund)) {
     kind = v1::Deadline::KIND_MANUAL_ACTION;
   } else if (refund.status() == v1::Refund::STATUS_UNKNOWN) {
     kind = v1::Deadline::KIND_REFUND_QUERY;
