@@ -48,6 +48,7 @@ def follow(blocks, language, work, prefix):
     environment = os.environ | {"AFTERSALES_ADDRESS": f"127.0.0.1:{port}", "CTEST_OUTPUT_ON_FAILURE":
                                 "1", "CMAKE_BUILD_PARALLEL_LEVEL": "2"}
     kept = ""  # what an earlier block leaves in the shell: exports and the folder
+    inside = ""  # the folder alone, which is all that a second terminal has of it
     outputs = []
     host = None
     try:
@@ -59,13 +60,15 @@ def follow(blocks, language, work, prefix):
                 commands = commands.replace("aftersales serve",
                                             f"exec aftersales serve --listen 127.0.0.1:{port}")
                 with open(work / "host.log", "w", encoding="utf-8") as log:
-                    host = subprocess.Popen(["bash", "-euc", kept + commands], cwd=work,
+                    host = subprocess.Popen(["bash", "-euc", inside + commands], cwd=work,
                                             env=environment, stdout=log, stderr=log)
                 wait_for_host(host, port, work / "host.log")
                 continue
             outputs.append(bash(kept + commands, work, environment))
             kept += "".join(line + "\n" for line in commands.splitlines()
                             if line.startswith(("export ", "cd ")))
+            inside += "".join(line + "\n" for line in commands.splitlines()
+                              if line.startswith("cd "))
         plugins = [json.loads(line) for line in
                    bash(kept + "aftersales plugins list --json", work, environment).splitlines()]
         ours = [plugin for plugin in plugins if plugin["name"] == "plugins/acme-books"]
