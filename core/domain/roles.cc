@@ -116,7 +116,9 @@ absl::Status CheckRole(std::string_view method, v1::Role role) {
   }
   return Refuse(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED",
                 Cat("this is not for the role ", NameOf(role), "; it is for ", who,
-                    ": say who you are in the metadata aftersales-actor"))
+                    ": say who you are with `--as`, such as --as ",
+                    absl::AsciiStrToLower(who.substr(0, who.find(','))),
+                    ":mia, or in calls of your own in the metadata aftersales-actor"))
       .With("role", NameOf(role))
       .With("roles", who);
 }

@@ -63,6 +63,7 @@ TEST(Roles, EachMayDoWhatIsTheirs) {
   const absl::Status refused = CheckRole("RefundService/IssueRefund", v1::ROLE_CARRIER);
   EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(ReasonOf(refused), "ROLE_REQUIRED");
+  EXPECT_NE(refused.message().find("--as "), absl::string_view::npos) << refused;
 }
 
 TEST(Roles, NobodyIsTwoByHowTheyWriteThemselves) {
