@@ -34,9 +34,7 @@ absl::StatusOr<HttpLimits::Server*> HttpLimits::Find(const std::string& server,
     // One that has nothing to remember is like a new one.
     const auto idle = std::find_if(servers_.begin(), servers_.end(), [&](const auto& entry) {
       const Server& known = entry.second;
-      const double filled = absl::ToDoubleSeconds(now - known.filled_at);
-      return known.running == 0 && !known.open && known.failures == 0 &&
-             known.tokens + filled * options_.requests_per_second >= options_.burst;
+      return known.running == 0 && !known.open && known.failures == 0 && known.bucket.IsFull(now);
     });
     if (idle == servers_.end()) {
       return absl::ResourceExhaustedError(absl::StrCat(
@@ -44,10 +42,8 @@ absl::StatusOr<HttpLimits::Server*> HttpLimits::Find(const std::string& server,
     }
     servers_.erase(idle);
   }
-  Server fresh{};
-  fresh.tokens = options_.burst;
-  fresh.filled_at = now;
-  return &servers_.emplace(server, std::move(fresh)).first->second;
+  const TokenBucket full(options_.requests_per_second, options_.burst, now);
+  return &servers_.emplace(server, Server(full)).first->second;
 }
 
 absl::StatusOr<HttpLimits::Ticket> HttpLimits::Admit(const std::string& server,
@@ -72,17 +68,13 @@ absl::StatusOr<HttpLimits::Ticket> HttpLimits::Admit(const std::string& server,
           known.trying ? std::string("one is under way to see whether it is back")
                        : absl::StrCat("it is tried again in ", Rounded(known.open_until - now))));
     }
-    const double filled = absl::ToDoubleSeconds(now - known.filled_at);
-    known.tokens = std::min(options_.burst, known.tokens + filled * options_.requests_per_second);
-    known.filled_at = now;
-    wait = known.tokens >= 1 ? absl::ZeroDuration()
-                             : absl::Seconds((1 - known.tokens) / options_.requests_per_second);
+    wait = known.bucket.Wait(now);
     if (wait >= wait_max && wait > absl::ZeroDuration()) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "was not sent: the plugin sends ", server, " more than ", options_.requests_per_second,
           " requests a second; try again in ", Rounded(wait)));
     }
-    known.tokens -= 1;
+    known.bucket.Take();
     trial = known.open;
     known.trying = trial;
     ++known.running;

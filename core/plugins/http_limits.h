@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "core/plugins/plugin_services.h"
+#include "core/plugins/token_bucket.h"
 
 namespace aftersales::plugins {
 
@@ -69,8 +70,8 @@ class HttpLimits {
 
  private:
   struct Server {
-    double tokens;  // below 0: others wait already
-    absl::Duration filled_at;
+    explicit Server(TokenBucket full) : bucket(full) {}
+    TokenBucket bucket;
     int running = 0;
     int failures = 0;  // in a row
     std::string problem;

@@ -5,12 +5,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "aftersales/plugin/v1/plugin_host_service.grpc.pb.h"
 #include "core/plugins/child_process.h"
 #include "core/plugins/unix_address.h"
@@ -19,13 +22,25 @@ namespace aftersales::plugins {
 namespace {
 
 constexpr int kCallsMax = 64;
+// Of one connection all may wait: one that is refused at once would come back at once.
+constexpr int kWaitingCallsMax = 2 * kCallsMax;
+constexpr double kCallsPerSecond = 1000;
+constexpr double kCallsBurst = 1000;
+// How often it is seen whether the caller still waits.
+constexpr absl::Duration kWaitSlice = absl::Milliseconds(20);
 constexpr size_t kTokenBytes = 32;
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
+absl::Duration SteadyNow() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
 }  // namespace
+
+ServicesSlot::ServicesSlot() : bucket_(kCallsPerSecond, kCallsBurst, SteadyNow()) {}
 
 void ServicesSlot::Set(std::shared_ptr<PluginServices> services) {
   absl::MutexLock lock(&mu_);
@@ -37,7 +52,22 @@ std::shared_ptr<PluginServices> ServicesSlot::Get() const {
   return services_;
 }
 
-bool ServicesSlot::Enter() {
+bool ServicesSlot::Enter(const CancelledFn& cancelled) {
+  if (waiting_.fetch_add(1) >= kWaitingCallsMax) {
+    waiting_.fetch_sub(1);
+    return false;
+  }
+  const absl::Cleanup waits = [this] { waiting_.fetch_sub(1); };
+  absl::Duration until = SteadyNow();
+  {
+    absl::MutexLock lock(&mu_);
+    until += bucket_.Wait(until);
+    bucket_.Take();
+  }
+  for (absl::Duration now = SteadyNow(); now < until; now = SteadyNow()) {
+    if (cancelled && cancelled()) return false;
+    absl::SleepFor(std::min(kWaitSlice, until - now));
+  }
   if (calls_.fetch_add(1) < kCallsMax) return true;
   calls_.fetch_sub(1);
   return false;
@@ -101,7 +131,7 @@ class ServicesServer::Service : public plugin::v1::PluginHost::Service {
               absl::StrCat("send the metadata `", kTokenMetadata, "` with the value of ",
                            kTokenVariable, ", as this process got it")};
     }
-    if (!slot->Enter()) {
+    if (!slot->Enter([context] { return context->IsCancelled(); })) {
       return {grpc::StatusCode::RESOURCE_EXHAUSTED,
               absl::StrCat(kCallsMax,
                            " calls of the plugin to the host are under way; try again "
@@ -129,7 +159,7 @@ absl::StatusOr<std::unique_ptr<ServicesServer>> ServicesServer::Start(const std:
   builder.SetMaxSendMessageSize(kServiceMessageBytes);
   // A body at once rather than in pieces that each wait for the other side.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kServiceMessageBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * kCallsMax);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kWaitingCallsMax);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "core/plugins/plugin_services.h"
+#include "core/plugins/token_bucket.h"
 
 namespace grpc {
 class Server;
@@ -20,17 +21,24 @@ namespace aftersales::plugins {
 
 // The services of one plugin, which are known only once it has described itself. Its processes, one
 // after the other or two at an upgrade, share it.
+//
+// It makes 1,000 calls a second in the long run and 1,000 at once after a pause; what is beyond
+// that waits for its turn, or the calls of one plugin would take the machine from everybody else.
 class ServicesSlot {
  public:
+  ServicesSlot();
   void Set(std::shared_ptr<PluginServices> services);
   std::shared_ptr<PluginServices> Get() const;
-  // Takes a place for one call, of 64; false when there is none.
-  bool Enter();
+  // Waits for the turn of one call, then takes a place for it, of 64. False when there is none, or
+  // 128 wait already, or the caller does not wait any more.
+  bool Enter(const CancelledFn& cancelled);
   void Leave();
 
  private:
   mutable absl::Mutex mu_;
   std::shared_ptr<PluginServices> services_ ABSL_GUARDED_BY(mu_);
+  TokenBucket bucket_ ABSL_GUARDED_BY(mu_);
+  std::atomic<int> waiting_{0};
   std::atomic<int> calls_{0};
 };
 

@@ -504,11 +504,38 @@ TEST_F(ServicesServerTest, AsksForTheTokenOfTheProcess) {
   EXPECT_EQ(Get({old}).error_code(), grpc::StatusCode::UNAUTHENTICATED) << "its process is gone";
 }
 
+// So that one that asks without end leaves the machine to the others.
+TEST_F(ServicesServerTest, OnePluginHasSoManyCallsASecond) {
+  ServicesSlot slot;
+  const absl::Time began = absl::Now();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 30; ++i) {
+    threads.emplace_back([&slot] {
+      for (int call = 0; call < 50; ++call) {
+        ASSERT_TRUE(slot.Enter(nullptr));
+        slot.Leave();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GE(absl::Now() - began, absl::Milliseconds(490)) << "1,000 at once, 500 in their turn";
+  EXPECT_LT(absl::Now() - began, absl::Seconds(10));
+  // Who has gone meanwhile does not wait for its turn.
+  bool waited = true;
+  for (int i = 0; i < 1'000'000 && waited; ++i) {
+    waited = slot.Enter([] { return true; });
+    if (waited) slot.Leave();
+  }
+  EXPECT_FALSE(waited);
+  ServicesSlot other;
+  EXPECT_TRUE(other.Enter(nullptr)) << "each plugin has its own";
+}
+
 TEST_F(ServicesServerTest, OnePluginHasSoManyCallsAtOnce) {
   const auto slot = std::make_shared<ServicesSlot>();
   slot->Set(std::make_shared<Fixed>());
   const auto admission = server_->Admit(slot);
-  for (int i = 0; i < 64; ++i) ASSERT_TRUE(slot->Enter());
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(slot->Enter(nullptr));
   EXPECT_EQ(Get({admission.token()}).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   slot->Leave();
   EXPECT_TRUE(Get({admission.token()}).ok());
