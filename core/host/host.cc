@@ -23,6 +23,7 @@
 #include "core/engine/engine.h"
 #include "core/host/library_log.h"
 #include "core/host/server_settings.h"
+#include "core/net/listener.h"
 #include "core/plugins/http_client.h"
 #include "core/plugins/http_recorder.h"
 #include "core/plugins/registry.h"
@@ -119,6 +120,7 @@ struct Host::Parts {
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<api::Services> services;
   std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<net::Listener> listener;
   std::string listen_host;
   int port = 0;
   bool stopped = false;
@@ -143,6 +145,7 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   parts->ids = std::make_unique<IdSource>(options.pinned_time ? std::optional<uint64_t>(20260310)
                                                               : std::nullopt);
   if (absl::Status s = MakeDirectory(options.data_directory); !s.ok()) return s;
+  net::RaiseDescriptorLimit();
   auto lock = DirectoryLock::Take(options.data_directory);
   if (!lock.ok()) return lock.status();
   parts->lock = *std::move(lock);
@@ -192,26 +195,28 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(HostOptions options) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &parts->port);
+  auto listener = net::Listener::AtAddress(options.listen);
+  if (!listener.ok()) {
+    const bool used = absl::IsAlreadyExists(listener.status());
+    return Refuse(absl::StatusCode::kFailedPrecondition,
+                  used ? "ADDRESS_IN_USE" : "ADDRESS_UNUSABLE",
+                  Cat("cannot listen at ", options.listen, "; ",
+                      used ? "another program uses the port" : listener.status().message(),
+                      ": choose another one with --listen"));
+  }
+  (*listener)->AddTo(&builder);
   ApplyServerSettings(builder);
   for (const auto& service : parts->services->list()) builder.RegisterService(service.get());
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(api::MakeMessageCheck());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
-  std::string why_not;
-  {
-    const GrpcLogPause pause;
-    parts->server = builder.BuildAndStart();
-    why_not = pause.SystemError();
+  parts->server = builder.BuildAndStart();
+  if (parts->server == nullptr) {
+    return absl::InternalError("gRPC did not start; the log says why");
   }
-  if (parts->server == nullptr || parts->port == 0) {
-    const bool used = why_not.empty() || why_not == std::generic_category().message(EADDRINUSE);
-    return Refuse(absl::StatusCode::kFailedPrecondition,
-                  used ? "ADDRESS_IN_USE" : "ADDRESS_UNUSABLE",
-                  Cat("cannot listen at ", options.listen, "; ",
-                      used ? "another program uses the port" : why_not,
-                      ": choose another one with --listen"));
-  }
+  parts->listener = *std::move(listener);
+  parts->port = parts->listener->port();
+  parts->listener->Start();
   parts->listen_host = options.listen.substr(0, options.listen.rfind(':'));
   parts->engine->Start();
   spdlog::info("listening address={}:{} data={}", parts->listen_host, parts->port,
@@ -229,6 +234,7 @@ void Host::Shutdown(absl::Duration grace) {
   if (auto* health = parts_->server->GetHealthCheckService()) health->SetServingStatus(false);
   // Live streams would keep Shutdown waiting for its whole deadline.
   parts_->services->Drain();
+  parts_->listener->Stop();
   parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   {
     // A plugin that hangs would keep the host for as long as its calls may take.

@@ -41,25 +41,6 @@ class Sieve {
   std::map<std::pair<std::string, int>, Place> places_;
 };
 
-// gRPC's lines while it is paused.
-struct Pause {
-  std::mutex mutex;
-  int depth = 0;
-  std::string text;
-};
-Pause& ThePause() {
-  static Pause& pause = *new Pause;
-  return pause;
-}
-
-bool Kept(const char* text) {
-  Pause& pause = ThePause();
-  std::lock_guard lock(pause.mutex);
-  if (pause.depth == 0) return false;
-  pause.text += text;
-  return true;
-}
-
 void Log(spdlog::level::level_enum level, std::string_view library, std::string_view file, int line,
          std::string_view text) {
   if (!spdlog::should_log(level)) return;
@@ -82,7 +63,6 @@ void FromProtobuf(google::protobuf::LogLevel level, const char* file, int line,
 }
 
 void FromGrpc(gpr_log_func_args* args) {
-  if (Kept(args->message)) return;
   Log(args->severity == GPR_LOG_SEVERITY_ERROR  ? spdlog::level::warn
       : args->severity == GPR_LOG_SEVERITY_INFO ? spdlog::level::info
                                                 : spdlog::level::debug,
@@ -97,29 +77,6 @@ void TakeLibraryLogs() {
     google::protobuf::SetLogHandler(&FromProtobuf);
     gpr_set_log_function(&FromGrpc);
   });
-}
-
-GrpcLogPause::GrpcLogPause() {
-  Pause& pause = ThePause();
-  std::lock_guard lock(pause.mutex);
-  if (++pause.depth == 1) pause.text.clear();
-}
-
-GrpcLogPause::~GrpcLogPause() {
-  Pause& pause = ThePause();
-  std::lock_guard lock(pause.mutex);
-  --pause.depth;
-}
-
-std::string GrpcLogPause::SystemError() const {
-  constexpr std::string_view kKey = "os_error:\"";
-  Pause& pause = ThePause();
-  std::lock_guard lock(pause.mutex);
-  const size_t key = pause.text.rfind(kKey);
-  if (key == std::string::npos) return "";
-  const size_t begin = key + kKey.size();
-  const size_t end = pause.text.find('"', begin);
-  return end == std::string::npos ? "" : pause.text.substr(begin, end - begin);
 }
 
 }  // namespace aftersales::host

@@ -15,13 +15,18 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "aftersales/plugin/v1/plugin_host_service.grpc.pb.h"
+#include "core/net/listener.h"
 #include "core/plugins/child_process.h"
 #include "core/plugins/unix_address.h"
+#include "core/status/text.h"
 
 namespace aftersales::plugins {
 namespace {
 
 constexpr int kCallsMax = 64;
+// A process has one connection for all its calls, or one for each of its threads.
+constexpr int kConnectionsOfAProcessMax = 64;
+constexpr int kConnectionsMax = 512;
 // Of one connection all may wait: one that is refused at once would come back at once.
 constexpr int kWaitingCallsMax = 2 * kCallsMax;
 constexpr double kCallsPerSecond = 1000;
@@ -151,9 +156,15 @@ class ServicesServer::Service : public plugin::v1::PluginHost::Service {
 
 absl::StatusOr<std::unique_ptr<ServicesServer>> ServicesServer::Start(const std::string& socket) {
   std::unique_ptr<ServicesServer> server(new ServicesServer(socket));
-  unlink(socket.c_str());
+  const auto cannot_listen = [&](std::string_view why) {
+    return absl::FailedPreconditionError(
+        Cat("the host cannot listen at ", socket, " for its plugins: ", why,
+            "; use a shorter --data-dir, or one that can be written"));
+  };
+  auto listener = net::Listener::AtSocket(socket, {kConnectionsMax, kConnectionsOfAProcessMax});
+  if (!listener.ok()) return cannot_listen(View(listener.status().message()));
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(UnixAddress(socket), grpc::InsecureServerCredentials());
+  (*listener)->AddTo(&builder);
   builder.RegisterService(server->service_.get());
   builder.SetMaxReceiveMessageSize(kServiceMessageBytes);
   builder.SetMaxSendMessageSize(kServiceMessageBytes);
@@ -161,10 +172,9 @@ absl::StatusOr<std::unique_ptr<ServicesServer>> ServicesServer::Start(const std:
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kServiceMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kWaitingCallsMax);
   server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the host cannot listen at ", socket, " for its plugins; use a shorter --data-dir"));
-  }
+  if (server->server_ == nullptr) return cannot_listen("gRPC did not start");
+  server->listener_ = *std::move(listener);
+  server->listener_->Start();
   return server;
 }
 
@@ -172,6 +182,7 @@ ServicesServer::ServicesServer(std::string socket)
     : socket_(std::move(socket)), service_(std::make_unique<Service>(*this)) {}
 
 ServicesServer::~ServicesServer() {
+  if (listener_ != nullptr) listener_->Stop();
   if (server_ != nullptr) {
     server_->Shutdown(std::chrono::system_clock::now());
     server_->Wait();

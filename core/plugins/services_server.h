@@ -17,6 +17,10 @@ namespace grpc {
 class Server;
 }  // namespace grpc
 
+namespace aftersales::net {
+class Listener;
+}  // namespace aftersales::net
+
 namespace aftersales::plugins {
 
 // The services of one plugin, which are known only once it has described itself. Its processes, one
@@ -86,6 +90,7 @@ class ServicesServer {
   std::map<std::string, std::shared_ptr<ServicesSlot>> slots_ ABSL_GUARDED_BY(mu_);  // by token
   std::unique_ptr<Service> service_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<net::Listener> listener_;
 };
 
 }  // namespace aftersales::plugins
