@@ -17,6 +17,7 @@ namespace aftersales::api {
 namespace {
 
 constexpr std::string_view kPrefix = "plugins/";
+constexpr size_t kWaitingMax = 16;
 
 // Does one thing after the other in a thread of its own: what is done about plugins waits for their
 // processes, which no thread of the server may.
@@ -31,9 +32,12 @@ class Worker {
     thread_.join();
   }
 
-  void Add(std::function<void()> work) {
+  // False when too much waits.
+  bool Add(std::function<void()> work) {
     absl::MutexLock lock(&mu_);
+    if (queue_.size() >= kWaitingMax) return false;
     queue_.push_back(std::move(work));
+    return true;
   }
 
  private:
@@ -151,16 +155,28 @@ class PluginService final : public v1::PluginService::CallbackService {
     auto id = IdOf(request.name());
     if (!id.ok()) return FinishNow(context, id.status());
     auto* reactor = context->DefaultReactor();
-    worker_.Add([this, reactor, response, request, id = *std::move(id), what] {
-      absl::StatusOr<v1::Plugin> plugin = absl::InternalError("no answer");
-      try {
-        plugin = what(engine_.plugins(), id, request);
-      } catch (const std::exception& e) {
-        plugin = FromException(e.what());
-      }
-      if (plugin.ok()) *response = *plugin;
-      reactor->Finish(ToGrpc(plugin.status()));
-    });
+    const bool queued =
+        worker_.Add([this, context, reactor, response, request, id = *std::move(id), what] {
+          // Nobody waits any more, and who comes next is not to wait for it.
+          if (context->IsCancelled()) {
+            reactor->Finish(grpc::Status::CANCELLED);
+            return;
+          }
+          absl::StatusOr<v1::Plugin> plugin = absl::InternalError("no answer");
+          try {
+            plugin = what(engine_.plugins(), id, request);
+          } catch (const std::exception& e) {
+            plugin = FromException(e.what());
+          }
+          if (plugin.ok()) *response = *plugin;
+          reactor->Finish(ToGrpc(plugin.status()));
+        });
+    if (!queued) {
+      reactor->Finish(ToGrpc(Refuse(absl::StatusCode::kResourceExhausted, "BUSY",
+                                    Cat(kWaitingMax,
+                                        " changes of plugins wait already, each for the one before "
+                                        "it; try again once they are done"))));
+    }
     return reactor;
   }
 

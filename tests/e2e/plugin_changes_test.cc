@@ -1,4 +1,11 @@
 // What a manager does about plugins through the API, while there is work for them.
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 #include "aftersales/v1/plugin_service.grpc.pb.h"
 #include "tests/e2e/test_host.h"
 
@@ -53,6 +60,37 @@ TEST_F(PluginChangesTest, WorkForADisabledOneWaits) {
     return Get(*refund).status() == v1::Refund::STATUS_SUCCEEDED;
   }));
   EXPECT_EQ(EffectCount("IssueRefund", refund->name()), 1);
+}
+
+// Each of them would wait ten seconds for a handshake.
+TEST_F(PluginChangesTest, ThoseThatNobodyWaitsForAnyMoreAreNotMade) {
+  const std::filesystem::path hangs =
+      std::filesystem::path(testing::TempDir()) / ("hangs_" + std::to_string(getpid()) + ".plugin");
+  std::ofstream(hangs) << "#!/bin/sh\nexec sleep 100\n";
+  std::filesystem::permissions(hangs, std::filesystem::perms(0755));
+  v1::UpgradePluginRequest upgrade = On<v1::UpgradePluginRequest>("fake-erp");
+  upgrade.set_path(hangs);
+  const auto channel = grpc::CreateChannel(host().address(), grpc::InsecureChannelCredentials());
+  const auto stub = v1::PluginService::NewStub(channel);
+  std::atomic<int> busy{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 30; ++i) {
+    callers.emplace_back([&] {
+      grpc::ClientContext context;
+      context.AddMetadata("aftersales-actor", "manager:mia");
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
+      v1::Plugin plugin;
+      const grpc::Status status = stub->UpgradePlugin(&context, upgrade, &plugin);
+      busy += status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ? 1 : 0;
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_GE(busy, 30 - 16 - 1);
+  const absl::Time began = absl::Now();
+  EXPECT_TRUE(
+      api().Call(&Plugins::IsolatePlugin, On<v1::IsolatePluginRequest>("fake-market")).ok());
+  EXPECT_LT(absl::Now() - began, absl::Seconds(18)) << "more than the one that was under way";
+  std::filesystem::remove(hangs);
 }
 
 TEST_F(PluginChangesTest, MovedAndRestartedWhileRefundsAreUnderWay) {
