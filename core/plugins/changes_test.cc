@@ -23,6 +23,7 @@ namespace aftersales::plugins {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -274,6 +275,43 @@ TEST_F(ChangesTest, WhatCannotBeReadIsNotForgotten) {
   const absl::Status refused = Start();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("plugins.json"));
+}
+
+TEST_F(ChangesTest, WhatOthersCouldHaveKeptIsNotBelieved) {
+  options_.files = {Put("good_plugin", "good")};
+  ASSERT_TRUE(Start().ok());
+  ASSERT_TRUE(registry_->Disable("good").ok());
+  const fs::path kept = options_.data_directory / "plugins.json";
+  const auto refused = [&] {
+    const absl::Status status = Start();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    return std::string(status.message());
+  };
+  fs::permissions(kept, static_cast<fs::perms>(0666));
+  EXPECT_THAT(refused(), HasSubstr("chmod go-w " + kept.string()));
+  fs::permissions(kept, static_cast<fs::perms>(0600));
+  fs::permissions(options_.data_directory, fs::perms::all);
+  EXPECT_THAT(refused(), HasSubstr("chmod o-w " + options_.data_directory.string()));
+  fs::permissions(options_.data_directory, static_cast<fs::perms>(0775));
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Get().state(), v1::Plugin::STATE_DISABLED);
+  if (chown(kept.c_str(), 12345, 12345) != 0) return;
+  EXPECT_THAT(refused(), HasSubstr("belongs to user 12345"));
+}
+
+TEST_F(ChangesTest, WhatIsKeptIsChecked) {
+  fs::create_directories(options_.data_directory);
+  for (const auto& [plugin, why] :
+       {std::pair(R"({"id": "../../x", "path": "/x.so", "pinned": true})", "`../../x` for the id"),
+        std::pair(R"({"path": "/x.so", "pinned": true})", "`` for the id"),
+        std::pair(R"({"id": "x", "path": "x.so", "pinned": true})", "no absolute path"),
+        std::pair(R"({"id": "x", "path": "/x.so", "sha256": "abc"})", "64 hexadecimal")}) {
+    std::ofstream(options_.data_directory / "plugins.json") << R"({"plugins": [)" << plugin << "]}";
+    const absl::Status refused = Start();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << plugin;
+    EXPECT_THAT(std::string(refused.message()),
+                AllOf(HasSubstr("plugins.json"), HasSubstr(why), HasSubstr("mend it")));
+  }
 }
 
 TEST_F(ChangesTest, WhatCannotBeKeptIsNotDone) {

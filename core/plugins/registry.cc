@@ -27,7 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kIdBytesMax = 40;
 // Of the sockets of plugins in processes of their own. No id begins with a point.
 constexpr char kRunDirectory[] = ".run";
 constexpr char kHostSocket[] = "host";  // those of children have a number behind a point
@@ -37,13 +36,6 @@ constexpr char kNotInUse[] =
     "start the host with --enable NAME, the name of its file, or --plugin FILE";
 // Threads are what one call at a time costs the host; more than this is a mistake in the plugin.
 constexpr int kConcurrencyMax = 1024;
-
-bool IsPluginId(std::string_view id) {
-  return !id.empty() && id.size() <= kIdBytesMax && absl::ascii_islower(id[0]) &&
-         std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-         });
-}
 
 // An id for a file that could not tell its own.
 std::string IdOfFile(const fs::path& path) {
