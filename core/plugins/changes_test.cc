@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 class ChangesTest : public ::testing::Test {
  protected:
@@ -314,6 +315,76 @@ TEST_F(ChangesTest, WhatIsKeptIsChecked) {
   }
 }
 
+TEST_F(ChangesTest, AChecksumThatIsNoneIsToldApartFromAnotherOne) {
+  options_.files = {Put("good_plugin", "good")};
+  ASSERT_TRUE(Start().ok());
+  for (const std::string& sha256 : {std::string("abc"), std::string(64, 'g')}) {
+    for (const absl::Status& refused :
+         {registry_->Enable("good", sha256).status(),
+          registry_->Upgrade("good", kTestPlugins / "good_plugin_2.so", sha256).status()}) {
+      EXPECT_EQ(ReasonOf(refused), "BAD_SHA256") << refused;
+      EXPECT_EQ(FieldOf(refused), "sha256");
+    }
+  }
+}
+
+TEST_F(ChangesTest, AFileThatHasChangedIsNoCrashLoop) {
+  const fs::path file = fs::canonical(Put("good_plugin", "good"));
+  options_.files = {file};
+  options_.quarantine = absl::Milliseconds(100);
+  ASSERT_TRUE(Start().ok());
+  fs::rename(file, folder_ / "old.so");
+  fs::copy_file(kTestPlugins / "good_plugin_2.so", file);
+  EXPECT_FALSE(Ask("crash").ok());
+  const std::string advice = "`aftersales plugins upgrade good " + file.string() + "`";
+  EXPECT_TRUE(log_.Says(advice)) << log_.Text();
+  // Looked at often, and said once.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const std::string said = log_.Text();
+  EXPECT_EQ(said.find(advice), said.rfind(advice)) << said;
+  const std::string problem = Get().problem();
+  EXPECT_EQ(Get().state(), v1::Plugin::STATE_QUARANTINED);
+  EXPECT_EQ(Get().restart_count(), 0) << "nothing was started";
+  EXPECT_THAT(problem, AllOf(HasSubstr("plugin good 1.2.3 at " + file.string()), HasSubstr(advice),
+                             HasSubstr("its file " + file.string() + " has changed"),
+                             Not(HasSubstr("its process")), Not(HasSubstr("restart"))));
+  EXPECT_THAT(std::string(Ask("plain").message()), HasSubstr(advice));
+  EXPECT_THAT(said, Not(HasSubstr("times in a row")));
+  fs::remove(file);
+  fs::rename(folder_ / "old.so", file);
+  for (int i = 0; i < 100 && Get().state() != v1::Plugin::STATE_HEALTHY; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_TRUE(Ask("plain").ok()) << Get().problem();
+}
+
+TEST_F(ChangesTest, MessagesAboutItsProcessNameThePlugin) {
+  const fs::path file = fs::canonical(Put("good_plugin", "good"));
+  options_.files = {file};
+  ASSERT_TRUE(Start().ok());
+  const std::string who = "good 1.2.3 at " + file.string();
+  const absl::Status lost = Ask("crash");
+  EXPECT_THAT(std::string(lost.message()),
+              AllOf(HasSubstr("plugin " + who), HasSubstr("CarrierPlugin/ValidateTrackingNumbers"),
+                    HasSubstr("not known whether that was done")));
+  EXPECT_TRUE(log_.Says("the process of " + who + " was killed by signal 6")) << log_.Text();
+  EXPECT_TRUE(Ask("plain").ok());
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(Ask("crash").ok());
+  for (int i = 0; i < 500 && Get().state() != v1::Plugin::STATE_QUARANTINED; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_THAT(Get().problem(), AllOf(HasSubstr("plugin " + who + ": its process was killed"),
+                                     HasSubstr("aftersales plugins restart good")));
+  // What does not take its place does not say that it goes on, and says what to do.
+  std::ofstream(folder_ / "ends.plugin") << "#!/bin/sh\nexit 7\n";
+  fs::permissions(folder_ / "ends.plugin", fs::perms::owner_all);
+  const auto refused = registry_->Upgrade("good", folder_ / "ends.plugin", "");
+  EXPECT_THAT(std::string(refused.status().message()),
+              AllOf(HasSubstr("exit code 7"), HasSubstr(who + " has no process now either"),
+                    HasSubstr("`aftersales plugin check " + (folder_ / "ends.plugin").string()),
+                    Not(HasSubstr("goes on"))));
+}
+
 TEST_F(ChangesTest, WhatCannotBeKeptIsNotDone) {
   options_.files = {Put("good_plugin", "good")};
   options_.in_process = {"all"};
@@ -392,6 +463,17 @@ TEST_F(ChangesTest, NamesOfNothingAreSaid) {
   EXPECT_TRUE(log_.Says("--isolate god names no plugin: names are those of files, such as good"))
       << log_.Text();
   EXPECT_THAT(log_.Text(), testing::Not(HasSubstr("--enable")));
+}
+
+TEST_F(ChangesTest, AProgramThatIsToRunInTheHostIsSaid) {
+  options_.files = {kTestPlugins / "program.plugin"};
+  options_.in_process = {"program"};
+  ASSERT_TRUE(Start().ok());
+  EXPECT_TRUE(log_.Says("--in-process program names a program, ")) << log_.Text();
+  options_.in_process = {"all"};
+  const size_t before = log_.Text().size();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(log_.Text().substr(before), Not(HasSubstr("--in-process")));
 }
 
 TEST_F(ChangesTest, ALinkInAFolderOfOthersIsRefused) {

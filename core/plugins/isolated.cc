@@ -25,6 +25,8 @@ constexpr char kDescribe[] = "/aftersales.plugin.v1.PluginLifecycle/Describe";
 constexpr char kConfigure[] = "/aftersales.plugin.v1.PluginLifecycle/Configure";
 constexpr char kCheckHealth[] = "/aftersales.plugin.v1.PluginLifecycle/CheckHealth";
 constexpr absl::Duration kStopGrace = absl::Seconds(4);
+// How often it is seen whether a file that has changed is as it was.
+constexpr absl::Duration kFileCheckTime = absl::Seconds(5);
 constexpr int kOverrunsToAsk = 3;
 constexpr auto kPingTime = std::chrono::seconds(1);
 // In which one that keeps to its deadline can say that it did.
@@ -64,6 +66,9 @@ bool LostConnection(const grpc::ClientContext& client, grpc::Channel& channel) {
          channel.WaitForStateChange(GRPC_CHANNEL_READY,
                                     std::chrono::system_clock::now() + kAnswerGrace);
 }
+
+// `/aftersales.plugin.v1.ErpPlugin/PushChanges` as people know it.
+std::string ShortPath(const std::string& path) { return path.substr(path.rfind('.') + 1); }
 
 CallContext Within(absl::Duration time) {
   CallContext context;
@@ -149,10 +154,45 @@ void IsolatedTransport::TakeLine(std::string_view line) const {
   Log(level, line);
 }
 
+std::string IsolatedTransport::ItsProcess() const {
+  absl::MutexLock lock(&mu_);
+  if (described_.plugin_id().empty()) return "its process ";
+  return absl::StrCat("the process of ", name_, " ", described_.version(), " at ", options_.path,
+                      " ");
+}
+
+bool IsolatedTransport::AwaitSameFile() {
+  if (options_.check == nullptr) return true;
+  std::string told;
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (starts_ == 0) return true;  // who starts it has looked
+    }
+    const absl::Status same = options_.check();
+    if (same.ok()) return true;
+    std::string problem;
+    {
+      absl::MutexLock lock(&mu_);
+      problem = absl::StrCat(
+          same.message(), "; no process is started from it before it is as it was, or `aftersales ",
+          "plugins upgrade ", name_, " ", options_.path, "` has it used as it is");
+    }
+    if (problem != told) Log(LogLevel::kError, problem);
+    told = problem;
+    absl::MutexLock lock(&mu_);
+    problem_ = problem;
+    quarantined_ = true;  // no call is to wait for it
+    mu_.AwaitWithTimeout(absl::Condition(&stopping_),
+                         std::min(options_.quarantine, kFileCheckTime));
+    if (stopping_) return false;
+  }
+}
+
 void IsolatedTransport::Supervise() {
   absl::BitGen random;
   int ends_in_a_row = 0;
-  while (true) {
+  while (AwaitSameFile()) {
     std::shared_ptr<Up> up;
     std::string problem;
     std::unique_ptr<ChildProcess> child = StartChild(&up, &problem);
@@ -197,6 +237,8 @@ void IsolatedTransport::Supervise() {
       child->Kill();
       // One that ended by itself lost its connection by that.
       problem = ended || problem.empty() ? child->end() : absl::StrCat(problem, ", and was killed");
+    } else {
+      problem = absl::StrCat("could not be started anew: ", problem);
     }
     ends_in_a_row = answered ? 1 : ends_in_a_row + 1;
     const bool quarantined = ends_in_a_row >= options_.crash_loop;
@@ -206,10 +248,11 @@ void IsolatedTransport::Supervise() {
     // Spread, so that what broke many at once is not met by all of them at once.
     wait = quarantined ? options_.quarantine : wait * absl::Uniform(random, 0.5, 1.0);
     Log(quarantined ? LogLevel::kError : LogLevel::kWarning,
-        absl::StrCat("its process ", problem,
+        absl::StrCat(ItsProcess(), problem,
                      quarantined
                          ? absl::StrCat("; that was ", ends_in_a_row,
-                                        " times in a row without an answer, so it rests for ")
+                                        " times in a row without an answer, so mend what its lines "
+                                        "before this one tell of; it rests for ")
                          : "; it is started anew in ",
                      absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(1)))));
     absl::MutexLock lock(&mu_);
@@ -235,20 +278,12 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
   child_options.memory_bytes_max = options_.memory_bytes_max;
   std::string configuration;
   bool configured;
-  bool first;
   {
     absl::MutexLock lock(&mu_);
     child_options.socket =
         absl::StrCat(options_.socket_directory, "/", options_.socket_name, ".", starts_);
     configuration = configuration_;
     configured = configured_;
-    first = starts_ == 0;
-  }
-  if (!first && options_.check != nullptr) {
-    if (const absl::Status same = options_.check(); !same.ok()) {
-      *problem = std::string(same.message());
-      return nullptr;
-    }
   }
   ServicesServer::Admission admission =
       options_.services == nullptr ? ServicesServer::Admission() : options_.services->Admit(slot_);
@@ -321,7 +356,15 @@ absl::Status IsolatedTransport::CallOn(const Up& up, const std::string& path,
   grpc::ByteBuffer received;
   const grpc::Status status = up.calls->Call(&client, path, grpc::ByteBuffer(&slice, 1), &received);
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE && LostConnection(client, *up.channel)) {
-    return LostProcess(FromGrpc(status));
+    return LostProcess(absl::UnavailableError(
+        absl::StrCat("the connection to its process was lost during ", ShortPath(path), " (",
+                     status.error_message(), "), so it is not known whether that was done")));
+  }
+  // gRPC's own words, so nobody has answered.
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+      status.error_message() == "Deadline Exceeded") {
+    return absl::DeadlineExceededError(
+        absl::StrCat("it did not answer ", ShortPath(path), " by the deadline of the call"));
   }
   if (!status.ok()) return FromGrpc(status);
   std::vector<grpc::Slice> slices;
@@ -348,6 +391,8 @@ absl::StatusOr<plugin::v1::DescribeResponse> IsolatedTransport::Describe() {
                                   static_cast<int>(response.bytes().size()))) {
     return absl::InternalError("its description is not a valid DescribeResponse");
   }
+  absl::MutexLock lock(&mu_);
+  described_ = description;
   return description;
 }
 
@@ -421,13 +466,12 @@ absl::Status IsolatedTransport::Call(int method, const CallContext& context,
   const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
   if (up == nullptr) {
     return NotMade(absl::ResourceExhaustedError(
-        absl::StrCat("was not called: ", problem.empty() ? "it is being started" : problem,
-                     "; see `aftersales plugins list`")));
+        absl::StrCat("was not called: ", problem.empty() ? "it is being started" : problem)));
   }
   const absl::Status status = CallOn(*up, path, context, request, response);
   if (WasLostProcess(status)) {
     // Seen here before its supervisor does.
-    GiveUp(up, "lost its connection");
+    GiveUp(up, "closed its connection to the host");
     return status;
   }
   if (status.code() == absl::StatusCode::kInternal ||

@@ -35,6 +35,7 @@ class IsolatedTransport : public Transport {
     std::string socket_name;           // unique in there
     std::string host_version;          // for messages
     std::string name;                  // for log lines until the plugin tells its id
+    std::string path;                  // of the plugin, for messages
     absl::Duration start_timeout = absl::Seconds(10);
     absl::Duration backoff_min = absl::Milliseconds(20);  // doubled at each end in a row
     absl::Duration backoff_max = absl::Seconds(30);
@@ -71,12 +72,16 @@ class IsolatedTransport : public Transport {
 
   IsolatedTransport(Options options, NowFn now, LogFn log);
   void Supervise();
+  // Waits until the program is again what it was; false when it is not wanted any more.
+  bool AwaitSameFile();
   // The next child, configured like the one before; null and `problem` if it does not come up.
   std::unique_ptr<ChildProcess> StartChild(std::shared_ptr<Up>* up, std::string* problem);
   // Tells a child, which takes no more calls, that it ends.
   void TellShutdown(const Up& up) const;
   void Wake();
   void Log(LogLevel level, std::string_view text) const;
+  // How a log line about its process begins.
+  std::string ItsProcess() const;
   void TakeLine(std::string_view line) const;
   std::shared_ptr<Up> AwaitUp(std::chrono::steady_clock::time_point deadline, std::string* problem);
   absl::Status CallOn(const Up& up, const std::string& path, const CallContext& context,
@@ -97,6 +102,7 @@ class IsolatedTransport : public Transport {
   mutable absl::Mutex mu_;
   std::string name_ ABSL_GUARDED_BY(mu_);
   Redactor redactor_ ABSL_GUARDED_BY(mu_);
+  plugin::v1::DescribeResponse described_ ABSL_GUARDED_BY(mu_);  // when it was loaded
   std::vector<std::string> paths_ ABSL_GUARDED_BY(mu_);
   std::string configuration_ ABSL_GUARDED_BY(mu_);  // of a child that is started anew
   bool configured_ ABSL_GUARDED_BY(mu_) = false;

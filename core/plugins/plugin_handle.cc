@@ -12,6 +12,7 @@
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 #include "aftersales/plugin/v1/marketplace.pb.h"
+#include "core/plugins/utf8.h"
 
 namespace aftersales::plugins {
 namespace {
@@ -20,6 +21,8 @@ constexpr char kPathPrefix[] = "/aftersales.plugin.v1.";
 constexpr char kCheckHealth[] = "PluginLifecycle/CheckHealth";
 constexpr int kWaitingMax = 1024;
 constexpr int kFailuresToDegrade = 3;
+// Of what a plugin says of a failure or of its health: more fills logs and lists and helps nobody.
+constexpr size_t kSaidBytesMax = 1024;
 using SteadyClock = std::chrono::steady_clock;
 
 // Failures that say something about the plugin or its remote side rather than about the request.
@@ -256,7 +259,7 @@ absl::StatusOr<PluginHandle::Entered> PluginHandle::Enter(Behind& behind,
   if (behind.free_places == 0) {
     if (behind.waiting >= kWaitingMax) {
       return NotMade(absl::ResourceExhaustedError(absl::StrCat(
-          "plugin ", id_, ": ", kWaitingMax, " calls wait for it already; try again later")));
+          Who(behind), ": ", kWaitingMax, " calls wait for it already; try again later")));
     }
     ++behind.waiting;
     const bool entered =
@@ -269,9 +272,10 @@ absl::StatusOr<PluginHandle::Entered> PluginHandle::Enter(Behind& behind,
     --behind.waiting;
     if (behind.closed) return Entered::kReplaced;
     if (!entered) {
-      return NotMade(absl::DeadlineExceededError(absl::StrCat(
-          "plugin ", id_, ": no place came free before the deadline (it takes ",
-          std::max(1, behind.plugin.description.max_concurrency()), " calls at once)")));
+      return NotMade(absl::DeadlineExceededError(
+          absl::StrCat(Who(behind), ": no place came free before the deadline (it takes ",
+                       std::max(1, behind.plugin.description.max_concurrency()),
+                       " calls at once); try again later")));
     }
   }
   --behind.free_places;
@@ -279,10 +283,18 @@ absl::StatusOr<PluginHandle::Entered> PluginHandle::Enter(Behind& behind,
   return Entered::kYes;
 }
 
+std::string PluginHandle::Who() const { return Who(*Current()); }
+
+std::string PluginHandle::Who(const Behind& behind) const {
+  return absl::StrCat("plugin ", id_, " ", behind.plugin.description.version(), " at ",
+                      Utf8(behind.plugin.path));
+}
+
 absl::Status PluginHandle::Named(const Behind& behind, const absl::Status& status) const {
+  // First without its secrets: half of one would not be found.
+  const std::string said = behind.plugin.redactor.Apply(std::string(status.message()));
   absl::Status named(status.code(),
-                     absl::StrCat("plugin ", id_, ": ",
-                                  behind.plugin.redactor.Apply(std::string(status.message()))));
+                     absl::StrCat(Who(behind), ": ", Shortened(said, kSaidBytesMax)));
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
     named.SetPayload(type_url, payload);
   });
@@ -335,7 +347,7 @@ absl::Status PluginHandle::Call(std::string_view method,
     const absl::Duration left = options.deadline - now_();
     if (left <= absl::ZeroDuration()) {
       return NotMade(absl::DeadlineExceededError(absl::StrCat(
-          "plugin ", id_, ": the deadline of ", std::string(method), " was over before the call")));
+          Who(*behind), ": the deadline of ", std::string(method), " was over before the call")));
     }
     context.deadline = SteadyDeadline(left);
   }
@@ -390,18 +402,17 @@ absl::Status PluginHandle::Call(std::string_view method,
 
 absl::Status PluginHandle::IsDisabled() const {
   const std::shared_ptr<Behind> behind = Current();
-  return NotMade(absl::ResourceExhaustedError(absl::StrCat(
-      "plugin ", id_, " ", behind->plugin.description.version(), " at ", behind->plugin.path,
-      " was not called: it is disabled; `aftersales plugins enable ", id_,
-      "` puts it in use again")));
+  return NotMade(absl::ResourceExhaustedError(
+      absl::StrCat(Who(*behind), " was not called: it is disabled; `aftersales plugins enable ",
+                   id_, "` puts it in use again")));
 }
 
 absl::Status PluginHandle::IsOpen() const {
   absl::MutexLock lock(&problem_mu_);
   return NotMade(absl::ResourceExhaustedError(
       absl::StrCat("plugin ", id_,
-                   " was not called: its last calls failed, so it has a moment's "
-                   "rest; the last one said: ",
+                   " was not called: its last calls failed, so it has a moment's rest and is "
+                   "tried again then; the last one said: ",
                    last_failure_)));
 }
 
@@ -411,10 +422,11 @@ absl::Status PluginHandle::Ready() const {
       SteadyClock::duration::zero()) {
     return IsOpen();
   }
-  const std::optional<ProcessInfo> process = Current()->plugin.transport->Process();
+  const std::shared_ptr<Behind> behind = Current();
+  const std::optional<ProcessInfo> process = behind->plugin.transport->Process();
   if (process && process->quarantined) {
     return NotMade(absl::ResourceExhaustedError(absl::StrCat(
-        "plugin ", id_, " was not called: ", process->problem, "; see `aftersales plugins list`")));
+        Who(*behind), " was not called: ", behind->plugin.redactor.Apply(process->problem))));
   }
   return absl::OkStatus();
 }
@@ -430,8 +442,10 @@ absl::Status PluginHandle::CheckHealth(absl::Time deadline) {
   if (status.code() == absl::StatusCode::kUnimplemented) return absl::OkStatus();
   if (status.ok() && !response.healthy()) {
     status = Named(*Current(),
-                   absl::UnavailableError(response.message().empty() ? "says that it is not healthy"
-                                                                     : response.message()));
+                   absl::UnavailableError(response.message().empty()
+                                              ? "says that it is not healthy, and not why; its "
+                                                "lines in the host's log may"
+                                              : response.message()));
   }
   absl::MutexLock lock(&problem_mu_);
   health_problem_ = std::string(status.message());
@@ -476,8 +490,9 @@ v1::Plugin PluginHandle::Snapshot() const {
   if (!enabled) {
     plugin.set_state(draining ? v1::Plugin::STATE_DRAINING : v1::Plugin::STATE_DISABLED);
     plugin.set_problem(
-        absl::StrCat("it was disabled; what is to be done there waits until `aftersales "
-                     "plugins enable ",
+        absl::StrCat(Who(*behind),
+                     " was disabled; what is to be done there waits until `aftersales plugins "
+                     "enable ",
                      id_, "`"));
     return plugin;
   }
@@ -491,7 +506,11 @@ v1::Plugin PluginHandle::Snapshot() const {
     if (process->pid == 0) {
       plugin.set_state(process->quarantined ? v1::Plugin::STATE_QUARANTINED
                                             : v1::Plugin::STATE_RESTARTING);
-      plugin.set_problem(redactor.Apply(process->problem));
+      plugin.set_problem(absl::StrCat(
+          Who(*behind), ": ", Shortened(redactor.Apply(process->problem), kSaidBytesMax),
+          process->quarantined
+              ? ""
+              : "; it is started anew by itself, and its lines in the host's log say more"));
       return plugin;
     }
   }
@@ -507,16 +526,22 @@ v1::Plugin PluginHandle::Snapshot() const {
     plugin.set_problem(health_problem_);
   } else if (open || failures >= kFailuresToDegrade) {
     plugin.set_state(v1::Plugin::STATE_DEGRADED);
-    plugin.set_problem(absl::StrCat("the last ", failures, " calls failed: ", last_failure_));
+    plugin.set_problem(absl::StrCat(
+        "the last ", failures, " calls failed: ", last_failure_,
+        "; see that its remote side is well and its settings are right",
+        process ? absl::StrCat(", or start its process anew with `aftersales plugins restart ", id_,
+                               "`")
+                : "",
+        "; its lines in the host's log say more"));
   } else if (!held_up_.empty()) {
     plugin.set_state(v1::Plugin::STATE_DEGRADED);
-    plugin.set_problem(held_up_);
+    plugin.set_problem(absl::StrCat(Who(*behind), ": ", held_up_));
   }
   return plugin;
 }
 
 void PluginHandle::SetHeldUp(std::string_view why) {
-  std::string text = Current()->plugin.redactor.Apply(why);
+  std::string text = Shortened(Current()->plugin.redactor.Apply(why), kSaidBytesMax);
   absl::MutexLock lock(&problem_mu_);
   held_up_ = std::move(text);
 }

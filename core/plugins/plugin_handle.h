@@ -60,6 +60,8 @@ class PluginHandle {
   // As it described itself last.
   plugin::v1::DescribeResponse description() const;
   std::string path() const;
+  // As messages name it: `plugin dhl 0.1.0 at /usr/lib/dhl.so`.
+  std::string Who() const;
 
   // What the plugin makes of a method of its kind, such as `IssueRefund`. UNSUPPORTED when its
   // description does not name it.
@@ -74,7 +76,8 @@ class PluginHandle {
   // disabled, or its last calls failed and it has a moment's rest. Those carry the mark of NotMade.
   // UNIMPLEMENTED, without a call, for a method that is UNSUPPORTED or not of this plugin's kind.
   // INTERNAL when the answer cannot be read. Everything else is what the plugin answered, with its
-  // id in front of the message. `response` is cleared first and set only when OK is returned.
+  // id, version and file in front of the message, of which 1 KiB is kept. `response` is cleared
+  // first and set only when OK is returned.
   absl::Status Call(std::string_view method, const google::protobuf::MessageLite& request,
                     google::protobuf::MessageLite* response, const CallOptions& options);
 
@@ -125,6 +128,7 @@ class PluginHandle {
   // Waits for the calls of one that was replaced or disabled, then ends it.
   static void Drain(Behind& behind, absl::Duration drain);
   absl::StatusOr<Entered> Enter(Behind& behind, absl::Duration wait) const;
+  std::string Who(const Behind& behind) const;
   absl::Status Named(const Behind& behind, const absl::Status& status) const;
   void Count(const absl::Status& status);
   absl::Status IsDisabled() const;

@@ -57,17 +57,31 @@ bool Names(const std::set<std::string>& names, const fs::path& path) {
   return names.contains("all") || names.contains(path.stem().string());
 }
 
-// Where a file really is. One that is not there keeps its name, and so does a link that others
-// could turn: both fail with it.
+// Where a file really is. One that is not there keeps its name, and so does one behind a link that
+// others could turn: both fail with it.
 fs::path RealPath(const fs::path& path) {
   std::error_code error;
   const fs::path given = fs::absolute(path, error);
-  if (fs::is_symlink(fs::symlink_status(given, error)) &&
-      !CheckPluginFolder(given.parent_path()).ok()) {
-    return given;
-  }
   fs::path real = fs::canonical(given, error);
-  return error ? given : real;
+  if (error) return given;
+  const bool link = real != given.lexically_normal();
+  return link && !CheckPluginFolder(given.parent_path()).ok() ? given : real;
+}
+
+// What a request says that a file has to be.
+absl::Status CheckGivenSha256(std::string_view sha256) {
+  if (sha256.empty() || IsSha256(sha256)) return absl::OkStatus();
+  return InvalidField("sha256", "BAD_SHA256",
+                      "give the SHA-256 of the file, 64 hexadecimal digits, as `sha256sum FILE` "
+                      "prints it");
+}
+
+// What one who loads a plugin is told when it does not even start.
+absl::Status DoesNotStart(const fs::path& path, const absl::Status& status) {
+  return absl::Status(
+      status.code(),
+      Cat(View(status.message()), "; its lines in the host's log and `aftersales plugin check ",
+          Utf8(path.string()), "` show more"));
 }
 
 const KeptPlugin* KeptOf(const KeptSettings& kept, std::string_view id) {
@@ -94,7 +108,7 @@ const KeptPlugin* KeptAt(const KeptSettings& kept, const fs::path& path) {
 absl::Status CheckDescription(const plugin::v1::DescribeResponse& d) {
   if (!IsPluginId(d.plugin_id())) {
     return absl::FailedPreconditionError(
-        absl::StrCat("describes itself with the id `", d.plugin_id(),
+        absl::StrCat("describes itself with the id `", Shortened(d.plugin_id(), 2 * kIdBytesMax),
                      "`; an id has 1 to 40 of a-z, 0-9 and `-` and starts with a letter"));
   }
   if (ContractMethods(d.kind()).empty()) {
@@ -280,6 +294,16 @@ void PluginRegistry::CheckNames(const std::vector<Found>& files) const {
       {"enable", &options_.enable},
       {"isolate", &options_.isolate},
       {"in-process", &options_.in_process}};
+  for (const Found& found : files) {
+    if (!IsPluginProgram(found.path) || !options_.in_process.contains(found.path.stem().string())) {
+      continue;
+    }
+    log_(LogLevel::kWarning, "",
+         absl::StrCat("--in-process ", found.path.stem().string(), " names a program, ",
+                      Utf8(found.path.string()),
+                      ", which has a process of its own in any case; leave the option out, only a "
+                      "shared object (*.so) can run in the host"));
+  }
   for (const auto& [option, names] : options) {
     for (const std::string& name : *names) {
       if (name == "all" || std::any_of(files.begin(), files.end(), [&](const Found& found) {
@@ -314,15 +338,15 @@ absl::StatusOr<LoadedPlugin> PluginRegistry::Load(const fs::path& path, bool iso
     return status;
   }
   auto opened = Open(path, isolated);
-  if (!opened.ok()) return opened.status();
+  if (!opened.ok()) return DoesNotStart(path, opened.status());
   LoadedPlugin plugin;
   plugin.transport = *std::move(opened);
   plugin.path = path.string();
   plugin.sha256 = *std::move(checked);
   auto described = plugin.transport->Describe();
   if (!described.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot describe itself: ", described.status().message()));
+    return DoesNotStart(path, absl::FailedPreconditionError(absl::StrCat(
+                                  "cannot describe itself: ", described.status().message())));
   }
   plugin.description = *std::move(described);
   const plugin::v1::DescribeResponse& description = plugin.description;
@@ -336,10 +360,12 @@ absl::StatusOr<LoadedPlugin> PluginRegistry::Load(const fs::path& path, bool iso
   if (wanted.empty() ? other != nullptr : id != wanted) {
     return absl::FailedPreconditionError(
         wanted.empty()
-            ? absl::StrCat("has the id `", id, "`, which ", other->path(),
-                           " has already; remove one of the two files, or upgrade that one with "
-                           "`aftersales plugins upgrade ",
-                           id, "`")
+            ? absl::StrCat("is version ", description.version(), " and has the id `", id,
+                           "`, which version ", other->description().version(), " at ",
+                           other->path(),
+                           " has already; remove one of the two files, or put this one in the "
+                           "place of that one with `aftersales plugins upgrade ",
+                           id, " ", Utf8(path.string()), "`")
             : absl::StrCat("is the plugin `", id, "` ", description.version(), ", not `",
                            std::string(wanted), "`; name a file of that plugin"));
   }
@@ -414,6 +440,7 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   child.socket_name = absl::StrCat(opened_.fetch_add(1));
   child.host_version = options_.host_version;
   child.name = IdOfFile(path);
+  child.path = Utf8(path.string());
   child.services = *services;
   child.quarantine = options_.quarantine;
   const auto check = IsPluginProgram(path) ? CheckPluginProgram : CheckPluginFile;
@@ -421,12 +448,13 @@ absl::StatusOr<std::unique_ptr<Transport>> PluginRegistry::Open(const fs::path& 
   if (!loaded.ok()) return loaded.status();
   child.check = [path, check, sha256 = *loaded]() -> absl::Status {
     const auto now = check(path);
-    if (!now.ok()) return now.status();
+    if (!now.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("its file ", Utf8(path.string()), ": ", now.status().message()));
+    }
     if (*now == sha256) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        absl::StrCat("its file has changed since it was loaded, and is not started for it; put the "
-                     "old one back, or have the new one used: `aftersales plugins upgrade NAME ",
-                     Utf8(path.string()), "`"));
+        absl::StrCat("its file ", Utf8(path.string()), " has changed since it was loaded"));
   };
   return IsolatedTransport::Start(std::move(child), now_, log_);
 }
@@ -561,11 +589,17 @@ absl::StatusOr<LoadedPlugin> PluginRegistry::LoadInPlaceOf(const PluginHandle& h
   v1::Plugin listed;
   auto loaded = Load(path, isolated, sha256, handle.id(), &listed);
   if (loaded.ok()) return loaded;
-  const plugin::v1::DescribeResponse now = handle.description();
-  return Unusable(absl::StrCat("plugin file ", path.string(), listed.version().empty() ? "" : " ",
-                               listed.version(), ": ", std::string(loaded.status().message()), "; ",
-                               handle.id(), " ", now.version(), " at ", handle.path(),
-                               handle.enabled() ? " goes on" : " stays as it is"));
+  const v1::Plugin stands = handle.Snapshot();
+  std::string then = " goes on";
+  if (!handle.enabled()) {
+    then = " stays disabled";
+  } else if (stands.transport() == v1::Plugin::TRANSPORT_ISOLATED && stands.pid() == 0) {
+    then = absl::StrCat(" has no process now either; `aftersales plugins get ", handle.id(),
+                        "` says why");
+  }
+  return Unusable(absl::StrCat("plugin file ", Utf8(path.string()),
+                               listed.version().empty() ? "" : " ", listed.version(), ": ",
+                               std::string(loaded.status().message()), "; ", handle.Who(), then));
 }
 
 void PluginRegistry::Take(PluginHandle& handle, LoadedPlugin plugin) const {
@@ -582,6 +616,7 @@ void PluginRegistry::TakeNew(const std::string& listed_as, LoadedPlugin plugin) 
 }
 
 absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::string_view sha256) {
+  if (absl::Status status = CheckGivenSha256(sha256); !status.ok()) return status;
   absl::MutexLock changing(&changing_mu_);
   if (PluginHandle* handle = Find(id)) {
     const KeptPlugin* kept = KeptOf(kept_, id);
@@ -591,7 +626,7 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Enable(const std::string& id, std::st
     if (handle->enabled() || here) {
       if (absl::Status status = CheckSha256(handle->Snapshot().sha256(), sha256, "the request");
           !status.ok()) {
-        return Unusable(Cat("plugin ", id, ": ", std::string(status.message())));
+        return Unusable(Cat(handle->Who(), " ", std::string(status.message())));
       }
     }
     if (handle->enabled()) return handle->Snapshot();
@@ -677,12 +712,12 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Restart(const std::string& id) {
   if (!(*handle)->enabled()) {
     return Refuse(
         absl::StatusCode::kFailedPrecondition, "PLUGIN_DISABLED",
-        Cat("plugin ", id, " is disabled; `aftersales plugins enable ", id, "` starts it"));
+        Cat((*handle)->Who(), " is disabled; `aftersales plugins enable ", id, "` starts it"));
   }
   if (!(*handle)->isolated()) {
     return Refuse(
         absl::StatusCode::kFailedPrecondition, "NOT_ISOLATED",
-        Cat("plugin ", id,
+        Cat((*handle)->Who(),
             " runs in the host, whose code stays until the host ends; restart the host, or "
             "`aftersales plugins isolate ",
             id, "` first"));
@@ -701,10 +736,11 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Isolate(const std::string& id, bool i
   auto handle = ToChange(id);
   if (!handle.ok()) return handle.status();
   if (in_process && IsPluginProgram((*handle)->path())) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "PLUGIN_IS_PROGRAM",
-                  Cat("plugin ", id, " is a program, ", (*handle)->path(),
-                      ", and has a process of its own in any case; only a shared object can run "
-                      "in the host"));
+    return Refuse(
+        absl::StatusCode::kFailedPrecondition, "PLUGIN_IS_PROGRAM",
+        Cat((*handle)->Who(),
+            " is a program and has a process of its own in any case; only a shared object can run "
+            "in the host"));
   }
   const KeptPlugin* kept = KeptOf(kept_, id);
   std::optional<LoadedPlugin> moved;
@@ -727,12 +763,16 @@ absl::StatusOr<v1::Plugin> PluginRegistry::Isolate(const std::string& id, bool i
     Take(**handle, *std::move(moved));
     log_(LogLevel::kInfo, id, "was moved into a process of its own");
   }
+  if (in_process && (*handle)->isolated()) {
+    log_(LogLevel::kInfo, id, "runs in the host from its next start on");
+  }
   return (*handle)->Snapshot();
 }
 
 absl::StatusOr<v1::Plugin> PluginRegistry::Upgrade(const std::string& id, const fs::path& path,
                                                    std::string_view sha256) {
   absl::MutexLock changing(&changing_mu_);
+  if (absl::Status status = CheckGivenSha256(sha256); !status.ok()) return status;
   if (!path.is_absolute()) {
     return InvalidField("path", "BAD_PATH",
                         "give an absolute path; the host does not know where you are");

@@ -76,6 +76,10 @@ class RegistryTest : public ::testing::TestWithParam<const char*> {
     if (answer != nullptr && status.ok()) *answer = response.verdicts(0).expected();
     return status;
   }
+  // As messages name it.
+  static std::string Good() {
+    return "plugin good 1.2.3 at " + fs::canonical(kTestPlugins / "good_plugin.so").string();
+  }
   absl::Time Now() const { return absl::FromUnixNanos(now_unix_ns_.load()); }
 
   fs::path folder_;
@@ -195,7 +199,10 @@ TEST_P(RegistryTest, TheSecondOfAnIdIsRefused) {
   ASSERT_EQ(list.size(), 2u);
   EXPECT_EQ(list[0].name(), "plugins/another");
   EXPECT_THAT(list[0].problem(),
-              AllOf(HasSubstr("has the id `plain-c`"), HasSubstr("c_plugin.so has already")));
+              AllOf(HasSubstr("has the id `plain-c`"), HasSubstr("c_plugin.so has already"),
+                    HasSubstr("is version 1.0.0"), HasSubstr("which version 1.0.0 at"),
+                    HasSubstr("`aftersales plugins upgrade plain-c " +
+                              fs::canonical(folder_ / "another.so").string() + "`")));
   EXPECT_NE(registry.Find("plain-c"), nullptr);
 }
 
@@ -230,9 +237,9 @@ TEST_P(RegistryTest, SecretsStayOutOfLogsAndErrors) {
   options_.config["good"] = {{"token", kTestSecret}};
   Load({"good_plugin"});
   EXPECT_TRUE(log_.Says("good: configured with token [secret]")) << log_.Text();
-  EXPECT_EQ(Ask("busy").message(), "plugin good: busy with [secret]");
+  EXPECT_EQ(Ask("busy").message(), Good() + ": busy with [secret]");
   EXPECT_EQ(Ask("throw").message(),
-            "plugin good: exception in the plugin: thrown on purpose with [secret]");
+            Good() + ": exception in the plugin: thrown on purpose with [secret]");
 }
 
 TEST_P(RegistryTest, EachPluginHasItsClosedDataDirectory) {
@@ -333,7 +340,7 @@ TEST_P(RegistryTest, WhatIsNotSupportedIsNotCalled) {
   // MANUAL is called: the answer tells the person what to do. This one has no such method.
   EXPECT_EQ(good->Call("CarrierPlugin/IssueLabel", plugin::v1::IssueLabelRequest(), &response, {})
                 .message(),
-            "plugin good: the plugin does not implement IssueLabel");
+            Good() + ": the plugin does not implement IssueLabel");
 }
 
 TEST_P(RegistryTest, ThreeOutagesInARowDegrade) {
@@ -346,7 +353,8 @@ TEST_P(RegistryTest, ThreeOutagesInARowDegrade) {
   EXPECT_EQ(plugin().state(), v1::Plugin::STATE_HEALTHY);
   EXPECT_FALSE(Ask("busy").ok());
   EXPECT_EQ(plugin().state(), v1::Plugin::STATE_DEGRADED);
-  EXPECT_THAT(plugin().problem(), HasSubstr("the last 3 calls failed: plugin good: busy"));
+  EXPECT_THAT(plugin().problem(), AllOf(HasSubstr("the last 3 calls failed: " + Good() + ": busy"),
+                                        HasSubstr("see that its remote side is well")));
   EXPECT_EQ(plugin().call_count(), calls + 4);
   EXPECT_EQ(plugin().error_count(), 4);
   EXPECT_TRUE(Ask("fine").ok());
@@ -364,6 +372,18 @@ TEST_P(RegistryTest, ASickPluginIsDegraded) {
             absl::StatusCode::kUnavailable);
 }
 
+// More than a line says nobody reads, and it would be in every list and log.
+TEST_P(RegistryTest, WhatItSaysOfItsHealthIsCut) {
+  options_.config["good"] = {{"mode", "wordy"}};
+  Load({"good_plugin"});
+  EXPECT_THAT(registry_->Get("good")->problem(), HasSubstr("www [cut]"));
+  EXPECT_LT(registry_->Get("good")->problem().size(), 1500u);
+  EXPECT_LT(log_.Text().size(), 3000u);
+  const absl::Status long_one = Ask("long");
+  EXPECT_LT(long_one.message().size(), 1500u);
+  EXPECT_THAT(std::string(long_one.message()), HasSubstr("\u00fc\u00fc [cut]"));
+}
+
 TEST_P(RegistryTest, DeadlinesAreOnTheHostsClock) {
   Load({"good_plugin"});
   PluginHandle::CallOptions call;
@@ -375,7 +395,7 @@ TEST_P(RegistryTest, DeadlinesAreOnTheHostsClock) {
   EXPECT_TRUE(Ask("fine", nullptr, call).ok());
   call.deadline = Now() + absl::Milliseconds(30);
   const absl::Time start = absl::Now();
-  EXPECT_EQ(Ask("until-cancelled", nullptr, call).message(), "plugin good: stopped");
+  EXPECT_EQ(Ask("until-cancelled", nullptr, call).message(), Good() + ": stopped");
   EXPECT_GE(absl::Now() - start, absl::Milliseconds(29));
 }
 

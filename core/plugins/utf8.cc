@@ -24,4 +24,11 @@ std::string Utf8(std::string_view bytes) {
   return text;
 }
 
+std::string Shortened(std::string_view text, size_t max) {
+  if (text.size() <= max) return std::string(text);
+  // Not in the middle of a letter.
+  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0) == 0x80) --max;
+  return std::string(text.substr(0, max)) + " [cut]";
+}
+
 }  // namespace aftersales::plugins

@@ -58,7 +58,8 @@ class GoodPlugin : public aftersales::sdk::CarrierPlugin {
   }
 
   Status CheckHealth(pb::CheckHealthResponse* response) override {
-    response->set_healthy(mode_ != "sick");
+    response->set_healthy(mode_ != "sick" && mode_ != "wordy");
+    if (mode_ == "wordy") response->set_message(std::string(100'000, 'w'));
     if (mode_ == "sick") response->set_message("the remote side refuses " + token_);
     return Status::Ok();
   }
@@ -92,6 +93,11 @@ class GoodPlugin : public aftersales::sdk::CarrierPlugin {
       if (n == "throw") throw std::runtime_error("thrown on purpose with " + token_);
       if (n == "throw-int") throw 7;  // NOLINT: what a careless plugin may do
       if (n == "busy") return Status(Code::kUnavailable, "busy with " + token_);
+      if (n == "long") {
+        std::string text = "x";
+        for (int i = 0; i < 1000; ++i) text += "\u00fc";
+        return Status(Code::kUnavailable, text);
+      }
       if (n == "invalid") return Status(Code::kInvalidArgument, "queries[0] is not a number");
       if (n == "sleep") std::this_thread::sleep_for(std::chrono::milliseconds(20));
       if (n == "crash") std::abort();
