@@ -12,6 +12,7 @@
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 #include "aftersales/plugin/v1/marketplace.pb.h"
+#include "core/plugins/answer_limits.h"
 #include "core/plugins/utf8.h"
 
 namespace aftersales::plugins {
@@ -388,7 +389,11 @@ absl::Status PluginHandle::Call(std::string_view method,
   }
   if (status.ok()) {
     const std::string_view bytes = response_bytes.bytes();
-    if (!response->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    const absl::Status fits = CheckAnswerFields(bytes, response->GetTypeName());
+    if (!fits.ok()) {
+      status = absl::InternalError(
+          absl::StrCat("its answer to ", std::string(method), " ", fits.message()));
+    } else if (!response->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
       response->Clear();
       status = absl::InternalError(absl::StrCat(
           "its answer to ", std::string(method), " (", bytes.size(), " bytes) is not a valid ",
