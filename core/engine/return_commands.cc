@@ -384,6 +384,8 @@ absl::StatusOr<v1::Return> CloseShort(Command& c, const v1::CloseShortRequest& r
     if (absl::Status s = CheckCloseShort(editor.state(), request.reason()); !s.ok()) return s;
     v1::Event fact = editor.NewFact();
     fact.mutable_return_closed_short()->set_reason(request.reason());
+    Explain(&fact, "CLOSED_SHORT", "What has not come is not waited for any more.")
+        .Input("status", StatusName(editor.state().status()));
     editor.Add(std::move(fact));
     return absl::OkStatus();
   });
