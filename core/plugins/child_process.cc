@@ -27,7 +27,6 @@ extern "C" {
 namespace aftersales::plugins {
 namespace {
 
-constexpr size_t kLineBytesMax = 8 << 10;
 // More than a pipe holds.
 constexpr int kReadsMax = 17;
 // Enough for any trace; what one says beyond it would fill the disk.
@@ -246,10 +245,11 @@ void ChildProcess::Read(Stream& stream) {
     std::string& pending = stream.pending;
     pending.append(bytes, static_cast<size_t>(size));
     for (size_t end;
-         (end = pending.find('\n')) != std::string::npos || pending.size() > kLineBytesMax;) {
+         (end = pending.find('\n')) != std::string::npos || pending.size() > kPluginLineBytesMax;) {
       const bool cut = end == std::string::npos;
-      const std::string line = pending.substr(0, cut ? kLineBytesMax : end);
-      pending.erase(0, cut ? kLineBytesMax : end + 1);
+      const std::string line = pending.substr(0, std::min(end, kPluginLineBytesMax));
+      pending.erase(0, cut ? std::string::npos : end + 1);
+      if (std::exchange(stream.leaving_out, cut)) continue;
       if (wants_handshake_ && &stream == &output_) {
         handshake_ = line;
         wants_handshake_ = false;

@@ -28,6 +28,9 @@ inline constexpr char kHostSocketVariable[] = "AFTERSALES_PLUGIN_HOST_SOCKET";
 inline constexpr char kTokenVariable[] = "AFTERSALES_PLUGIN_TOKEN";
 inline constexpr char kTokenMetadata[] = "aftersales-plugin-token";
 
+// The longest line that is passed on whole. Of a longer one the rest is left out.
+inline constexpr size_t kPluginLineBytesMax = 64 << 10;
+
 // Not thread-safe. The thread that starts a child must live as long as the child may: the system
 // ends it with that thread.
 class ChildProcess {
@@ -69,6 +72,7 @@ class ChildProcess {
   struct Stream {
     int fd;
     std::string pending = {};
+    bool leaving_out = false;  // the rest of a line that is too long
   };
 
   ChildProcess(pid_t pid, int pid_fd, int input, int output, int errors, std::string socket,

@@ -14,6 +14,7 @@
 #include "core/plugins/runner.h"
 #include "core/plugins/unary_calls.h"
 #include "core/plugins/unix_address.h"
+#include "core/plugins/utf8.h"
 #include "google/rpc/status.pb.h"
 
 namespace aftersales::plugins {
@@ -28,6 +29,7 @@ constexpr absl::Duration kStopGrace = absl::Seconds(4);
 // How often it is seen whether a file that has changed is as it was.
 constexpr absl::Duration kFileCheckTime = absl::Seconds(5);
 constexpr int kOverrunsToAsk = 3;
+constexpr int kOverrunsToEnd = 6;
 constexpr auto kPingTime = std::chrono::seconds(1);
 // In which one that keeps to its deadline can say that it did.
 constexpr auto kAnswerGrace = std::chrono::milliseconds(100);
@@ -56,6 +58,17 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& socket) {
   arguments.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMax));
   return grpc::CreateCustomChannel(UnixAddress(socket), grpc::InsecureChannelCredentials(),
                                    arguments);
+}
+
+// A line of a plugin as it is logged. What more it may have is no help to anybody.
+constexpr size_t kLoggedBytesMax = 8 << 10;
+constexpr size_t kLevelBytes = 3;  // `<4>`
+
+bool SameMethods(const plugin::v1::DescribeResponse& a, const plugin::v1::DescribeResponse& b) {
+  return std::equal(a.methods().begin(), a.methods().end(), b.methods().begin(), b.methods().end(),
+                    [](const auto& x, const auto& y) {
+                      return x.method() == y.method() && x.capability() == y.capability();
+                    });
 }
 
 // Whether nobody answered, but the connection was lost. A runner says which it was; of a program
@@ -137,6 +150,16 @@ void IsolatedTransport::Log(LogLevel level, std::string_view text) const {
     absl::MutexLock lock(&mu_);
     name = name_;
     said = redactor_.Apply(text);
+  }
+  // Only then, or a secret would be cut in two that nobody knows. Of one that was cut already the
+  // end may be such a half.
+  if (text.size() + kLevelBytes >= kPluginLineBytesMax) {
+    said.resize(said.size() - std::min(said.size(), kLoggedBytesMax));
+  }
+  if (said.size() > kLoggedBytesMax) {
+    said.resize(kLoggedBytesMax);
+    said = Utf8(said);
+    said += " [the rest of the line is left out]";
   }
   log_(level, name, said);
 }
@@ -300,9 +323,20 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
   auto started = std::make_shared<Up>(
       Up{(*child)->pid(), std::move(channel), std::move(calls), std::move(admission)});
   if (configured) {
-    CallBuffer response;
-    const absl::Status status =
-        CallOn(*started, kConfigure, Within(options_.start_timeout), configuration, &response);
+    absl::Status status = absl::OkStatus();
+    // What it says meanwhile is taken, or a pipe that is full would hold it up.
+    const int done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (done < 0) {
+      *problem = "cannot be set up again: no event descriptor is left";
+      return nullptr;
+    }
+    std::thread set_up([&] {
+      status = SetUp(*started, configuration);
+      eventfd_write(done, 1);
+    });
+    (*child)->Watch(done);
+    set_up.join();
+    close(done);
     if (!status.ok()) {
       *problem = absl::StrCat("cannot be set up again: ", status.message());
       return nullptr;
@@ -310,6 +344,25 @@ std::unique_ptr<ChildProcess> IsolatedTransport::StartChild(std::shared_ptr<Up>*
   }
   *up = std::move(started);
   return *std::move(child);
+}
+
+absl::Status IsolatedTransport::SetUp(const Up& up, const std::string& configuration) const {
+  const auto description = DescribeOn(up);
+  if (!description.ok()) return description.status();
+  {
+    absl::MutexLock lock(&mu_);
+    if (description->plugin_id() != described_.plugin_id() ||
+        description->version() != described_.version() || !SameMethods(*description, described_)) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "it was loaded as `", described_.plugin_id(), "` ", described_.version(), " and is now `",
+          description->plugin_id(), "` ", description->version(),
+          description->version() == described_.version() ? ", with other methods" : "",
+          "; put the old files back, or take the new ones with `aftersales plugins upgrade ", name_,
+          " FILE`"));
+    }
+  }
+  CallBuffer response;
+  return CallOn(up, kConfigure, Within(options_.start_timeout), configuration, &response);
 }
 
 void IsolatedTransport::SetIdentity(const std::string& plugin_id, Redactor redactor) {
@@ -379,20 +432,26 @@ absl::Status IsolatedTransport::CallOn(const Up& up, const std::string& path,
 }
 
 absl::StatusOr<plugin::v1::DescribeResponse> IsolatedTransport::Describe() {
-  CallContext context = Within(options_.start_timeout);
   std::string problem;
-  const std::shared_ptr<Up> up = AwaitUp(context.deadline, &problem);
+  const std::shared_ptr<Up> up = AwaitUp(Within(options_.start_timeout).deadline, &problem);
   if (up == nullptr) return absl::UnavailableError(problem);
+  auto description = DescribeOn(*up);
+  if (description.ok()) {
+    absl::MutexLock lock(&mu_);
+    described_ = *description;
+  }
+  return description;
+}
+
+absl::StatusOr<plugin::v1::DescribeResponse> IsolatedTransport::DescribeOn(const Up& up) const {
   CallBuffer response;
-  const absl::Status status = CallOn(*up, kDescribe, context, {}, &response);
+  const absl::Status status = CallOn(up, kDescribe, Within(options_.start_timeout), {}, &response);
   if (!status.ok()) return status;
   plugin::v1::DescribeResponse description;
   if (!description.ParseFromArray(response.bytes().data(),
                                   static_cast<int>(response.bytes().size()))) {
     return absl::InternalError("its description is not a valid DescribeResponse");
   }
-  absl::MutexLock lock(&mu_);
-  described_ = description;
   return description;
 }
 
@@ -493,6 +552,7 @@ void IsolatedTransport::CheckMemory(const std::shared_ptr<Up>& up) {
 }
 
 void IsolatedTransport::CheckHang(const std::shared_ptr<Up>& up, bool overran) {
+  int overruns = 0;
   {
     // Read before it is written: nearly every call finds nothing to do.
     absl::ReaderMutexLock lock(&mu_);
@@ -507,6 +567,12 @@ void IsolatedTransport::CheckHang(const std::shared_ptr<Up>& up, bool overran) {
       return;
     }
     if (++overruns_ % kOverrunsToAsk != 0) return;
+    if (overruns_ >= kOverrunsToEnd) overruns = overruns_;
+  }
+  // One whose calls all hang would lose a thread to each, however well it says that it is.
+  if (overruns > 0) {
+    GiveUp(up, absl::StrCat("did not end any of its last ", overruns, " calls by their deadline"));
+    return;
   }
   CallBuffer response;
   CallContext ping;

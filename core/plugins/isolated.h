@@ -76,6 +76,9 @@ class IsolatedTransport : public Transport {
   bool AwaitSameFile();
   // The next child, configured like the one before; null and `problem` if it does not come up.
   std::unique_ptr<ChildProcess> StartChild(std::shared_ptr<Up>* up, std::string* problem);
+  // Sees that a new child is the plugin that was loaded, and tells it its settings.
+  absl::Status SetUp(const Up& up, const std::string& configuration) const;
+  absl::StatusOr<plugin::v1::DescribeResponse> DescribeOn(const Up& up) const;
   // Tells a child, which takes no more calls, that it ends.
   void TellShutdown(const Up& up) const;
   void Wake();
@@ -90,7 +93,7 @@ class IsolatedTransport : public Transport {
   void GiveUp(const std::shared_ptr<Up>& up, std::string_view reason);
   // Ends a child that has no memory left: it would fail at every call from now on.
   void CheckMemory(const std::shared_ptr<Up>& up);
-  // Ends a child that does not answer any more.
+  // Ends a child that does not answer any more, or none of its calls.
   void CheckHang(const std::shared_ptr<Up>& up, bool overran);
 
   const Options options_;

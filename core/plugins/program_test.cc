@@ -127,6 +127,62 @@ TEST_F(ProgramTest, CrashIsMendedAndTheEndLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(folder_ / "data/.run")) << "its socket is left";
 }
 
+TEST_F(ProgramTest, OneThatTalksAtItsStartIsStartedAnew) {
+  options_.config["program"] = {{"token", "chatty-token"}};
+  options_.files = {kProgram};
+  Load();
+  ASSERT_TRUE(Ask("pid").ok()) << log_.Text();
+  EXPECT_FALSE(Ask("crash").ok());
+  EXPECT_TRUE(Ask("pid").ok()) << log_.Text();
+}
+
+// The file that is started may be a few lines which load others.
+TEST_F(ProgramTest, OneThatBecameAnotherPluginIsNotStartedAnew) {
+  options_.files = {kProgram};
+  Load();
+  ASSERT_TRUE(Ask("become").ok());
+  EXPECT_FALSE(Ask("crash").ok());
+  PluginHandle::CallOptions call;
+  call.deadline = absl::FromUnixSeconds(1'750'000'000) + absl::Seconds(3);
+  EXPECT_FALSE(Ask("pid", call).ok());
+  EXPECT_TRUE(log_.Says("it was loaded as `program` 3.2.1 and is now `program` 6.6.6"))
+      << log_.Text();
+  EXPECT_TRUE(log_.Says("`aftersales plugins upgrade program FILE`")) << log_.Text();
+}
+
+// It says that it is well, and each call costs it a thread.
+TEST_F(ProgramTest, OneWhoseCallsAllHangIsEndedAndStartedAnew) {
+  options_.files = {kProgram};
+  Load();
+  const auto before = Ask("pid");
+  PluginHandle::CallOptions call;
+  call.deadline = absl::FromUnixSeconds(1'750'000'000) + absl::Milliseconds(50);
+  for (int i = 0; i < 200 && registry_->Get("program")->restart_count() == 0; ++i) {
+    EXPECT_FALSE(Ask("stuck", call).ok());
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  auto after = Ask("pid");
+  // Until it has had its moment's rest.
+  for (int i = 0; i < 1000 && !after.ok(); ++i) {
+    absl::SleepFor(absl::Milliseconds(20));
+    after = Ask("pid");
+  }
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_NE(*before, *after);
+  EXPECT_TRUE(log_.Says("did not end any of its last 6 calls by their deadline")) << log_.Text();
+}
+
+// A secret that lies where a line is cut is seen before that.
+TEST_F(ProgramTest, NoSecretIsCutInTwo) {
+  options_.files = {kProgram};
+  Load();
+  ASSERT_TRUE(Ask("long").ok());
+  ASSERT_TRUE(Ask("pid").ok());
+  ASSERT_TRUE(log_.Says("[the rest of the line is left out]")) << log_.Text();
+  ASSERT_TRUE(log_.Says("zzz")) << log_.Text();
+  EXPECT_THAT(log_.Text(), AllOf(Not(HasSubstr("hunter")), Not(HasSubstr("2-token"))));
+}
+
 TEST_F(ProgramTest, FolderStartsProgramsOfThatNameAlone) {
   fs::create_directory(folder_ / "plugins");
   Script("plugins/tool.py", "#!/bin/sh\ntouch " + (folder_ / "was-run").string() + "\n");
