@@ -55,8 +55,8 @@ void ApplyFact(const v1::Event& fact, const FoldContext& context, v1::Return* st
 // approved; at most the approved
 // ones (surplus is a finding, not money); less refunded and exchanged, at least 0.
 int32_t UnitsDue(const v1::Return& state, const v1::ReturnItem& item);
-// Units of a line that a payment without items pays for: those due, else all that were agreed on and
-// neither refunded nor exchanged.
+// Units of a line that a payment without items pays for: those due, else all that were agreed on
+// and neither refunded nor exchanged.
 int32_t UnitsPaidWithout(const v1::Return& state, const v1::ReturnItem& item);
 // Whether the return waits for nothing any more as far as goods and money are concerned.
 bool NothingOwed(const v1::Return& state);
