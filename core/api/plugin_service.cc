@@ -1,5 +1,6 @@
 #include <deque>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -32,18 +33,34 @@ class Worker {
     thread_.join();
   }
 
-  // False when too much waits.
-  bool Add(std::function<void()> work) {
+  // What waits to be done for a caller.
+  struct Task {
+    grpc::CallbackServerContext* context;
+    grpc::ServerUnaryReactor* reactor;
+    std::function<void()> work;
+  };
+
+  // False when too many wait for it.
+  bool Add(Task task) {
     absl::MutexLock lock(&mu_);
+    // Who went away takes up no place.
+    std::erase_if(queue_, [](const Task& waiting) { return WasLeft(waiting); });
     if (queue_.size() >= kWaitingMax) return false;
-    queue_.push_back(std::move(work));
+    queue_.push_back(std::move(task));
     return true;
   }
 
  private:
+  // Whether its caller went away; that is answered then.
+  static bool WasLeft(const Task& task) {
+    if (!task.context->IsCancelled()) return false;
+    task.reactor->Finish(grpc::Status::CANCELLED);
+    return true;
+  }
+
   void Run() {
     while (true) {
-      std::function<void()> work;
+      std::optional<Task> task;
       {
         absl::MutexLock lock(&mu_);
         mu_.Await(absl::Condition(
@@ -52,16 +69,16 @@ class Worker {
             },
             this));
         if (queue_.empty()) return;
-        work = std::move(queue_.front());
+        task = std::move(queue_.front());
         queue_.pop_front();
       }
-      work();
+      if (!WasLeft(*task)) task->work();
     }
   }
 
   absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<Task> queue_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };
 
@@ -155,22 +172,17 @@ class PluginService final : public v1::PluginService::CallbackService {
     auto id = IdOf(request.name());
     if (!id.ok()) return FinishNow(context, id.status());
     auto* reactor = context->DefaultReactor();
-    const bool queued =
-        worker_.Add([this, context, reactor, response, request, id = *std::move(id), what] {
-          // Nobody waits any more, and who comes next is not to wait for it.
-          if (context->IsCancelled()) {
-            reactor->Finish(grpc::Status::CANCELLED);
-            return;
-          }
-          absl::StatusOr<v1::Plugin> plugin = absl::InternalError("no answer");
-          try {
-            plugin = what(engine_.plugins(), id, request);
-          } catch (const std::exception& e) {
-            plugin = FromException(e.what());
-          }
-          if (plugin.ok()) *response = *plugin;
-          reactor->Finish(ToGrpc(plugin.status()));
-        });
+    const auto work = [this, reactor, response, request, id = *std::move(id), what] {
+      absl::StatusOr<v1::Plugin> plugin = absl::InternalError("no answer");
+      try {
+        plugin = what(engine_.plugins(), id, request);
+      } catch (const std::exception& e) {
+        plugin = FromException(e.what());
+      }
+      if (plugin.ok()) *response = *plugin;
+      reactor->Finish(ToGrpc(plugin.status()));
+    };
+    const bool queued = worker_.Add({context, reactor, work});
     if (!queued) {
       reactor->Finish(ToGrpc(Refuse(absl::StatusCode::kResourceExhausted, "BUSY",
                                     Cat(kWaitingMax,
