@@ -567,19 +567,18 @@ void IsolatedTransport::CheckHang(const std::shared_ptr<Up>& up, bool overran) {
       return;
     }
     if (++overruns_ % kOverrunsToAsk != 0) return;
-    if (overruns_ >= kOverrunsToEnd) overruns = overruns_;
-  }
-  // One whose calls all hang would lose a thread to each, however well it says that it is.
-  if (overruns > 0) {
-    GiveUp(up, absl::StrCat("did not end any of its last ", overruns, " calls by their deadline"));
-    return;
+    overruns = overruns_;
   }
   CallBuffer response;
   CallContext ping;
   ping.deadline = SteadyClock::now() + kPingTime;
   const absl::Status status = CallOn(*up, kCheckHealth, ping, {}, &response);
-  if (status.code() != absl::StatusCode::kDeadlineExceeded) return;
-  GiveUp(up, "did not end its calls by their deadline and does not answer");
+  if (status.code() == absl::StatusCode::kDeadlineExceeded) {
+    GiveUp(up, "did not end its calls by their deadline and does not answer");
+  } else if (overruns >= kOverrunsToEnd) {
+    // Each call that hangs costs it a thread, however well it says that it is.
+    GiveUp(up, absl::StrCat("did not end any of its last ", overruns, " calls by their deadline"));
+  }
 }
 
 void IsolatedTransport::GiveUp(const std::shared_ptr<Up>& up, std::string_view reason) {

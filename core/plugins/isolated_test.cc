@@ -177,7 +177,7 @@ TEST_F(IsolatedTest, OneThatHangsIsEndedAndStartedAnew) {
   const auto next = Ask("a");
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_TRUE(Gone(before));
-  EXPECT_TRUE(log_.Says(", and was killed")) << log_.Text();
+  EXPECT_TRUE(log_.Says("does not answer, and was killed")) << log_.Text();
 }
 
 TEST_F(IsolatedTest, CrashLoopRestsInQuarantineAndComesBack) {
