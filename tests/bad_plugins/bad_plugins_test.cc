@@ -46,6 +46,8 @@ struct Bad {
   const char* found;  // words of what it says
 };
 
+void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.name << " by " << bad.test; }
+
 class BadPluginsTest : public testing::TestWithParam<Bad> {};
 
 TEST_P(BadPluginsTest, IsFound) {
