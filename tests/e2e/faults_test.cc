@@ -20,7 +20,7 @@ using Plugins = v1::PluginService::Stub;
 using SteadyClock = std::chrono::steady_clock;
 
 // A machine with two busy cores has hiccups of its own; below this nobody notices one.
-constexpr double kFloorMilliseconds = 25;
+constexpr double kFloorMilliseconds = 10;
 constexpr int kPhases = 4;  // quiet and disturbed by turns, so that both meet the same machine
 constexpr auto kPhaseTime = std::chrono::milliseconds(700);
 
