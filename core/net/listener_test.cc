@@ -104,7 +104,11 @@ TEST_F(ListenerTest, ServesEachKindOfAddress) {
     Serve(std::move(listener));
     ASSERT_GT(listener_->port(), 0);
     const std::string address = std::string(host) + ":" + std::to_string(listener_->port());
-    EXPECT_TRUE(Answers(address)) << address;
+    // What resolves names for gRPC leaks, so this names none.
+    EXPECT_TRUE(Answers(std::string(host) == "localhost"
+                            ? "127.0.0.1:" + std::to_string(listener_->port())
+                            : address))
+        << address;
     EXPECT_TRUE(absl::IsAlreadyExists(Listener::AtAddress(address).status())) << address;
     TearDown();
     EXPECT_TRUE(Listener::AtAddress(address).ok()) << address << " is not free again";
