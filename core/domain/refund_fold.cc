@@ -91,6 +91,12 @@ void Mismatched(const v1::Event& fact, v1::Refund* state) {
             state);
 }
 
+// Nobody has to act any more.
+void ForgetPerson(v1::Refund* state) {
+  state->clear_manual_action();
+  state->clear_due_at();
+}
+
 // Whether it may be decided on: it is new, waits for an approval, or failed and is tried again.
 bool IsOpen(v1::Refund::Status status) {
   return status == v1::Refund::STATUS_UNSPECIFIED ||
@@ -103,8 +109,7 @@ void Decide(const v1::Refund& decided, v1::Refund::Status status, v1::Refund* st
   *state = decided;
   state->set_status(status);
   state->clear_failure();
-  state->clear_manual_action();
-  state->clear_due_at();
+  ForgetPerson(state);
   if (!before.name().empty()) state->set_name(before.name());
   state->set_etag(before.etag());
   if (before.has_create_time()) *state->mutable_create_time() = before.create_time();
@@ -120,12 +125,6 @@ void AskToRetry(const google::protobuf::Timestamp& due, v1::Refund* state) {
   action->add_steps("If it is owed, try it again with RetryRefund, or pay another in its place");
   action->add_steps("If it is not, cancel it with CancelRefund");
   *state->mutable_due_at() = due;
-}
-
-// Nobody has to act any more.
-void ForgetPerson(v1::Refund* state) {
-  state->clear_manual_action();
-  state->clear_due_at();
 }
 
 void Succeed(const v1::Event& fact, v1::Refund* state) {
@@ -350,8 +349,7 @@ void ApplyRefundFact(const v1::Event& fact, v1::Refund* state) {
           state->status() == v1::Refund::STATUS_PENDING_APPROVAL ||
           state->status() == v1::Refund::STATUS_FAILED) {
         state->set_status(v1::Refund::STATUS_CANCELLED);
-        state->clear_manual_action();
-        state->clear_due_at();
+        ForgetPerson(state);
       }
       return;
     default:
