@@ -15,6 +15,7 @@
 #include "aftersales/plugin/v1/carrier.pb.h"
 #include "aftersales/plugin/v1/erp.pb.h"
 #include "aftersales/plugin/v1/marketplace.pb.h"
+#include "core/plugins/kept_settings.h"
 
 namespace aftersales::conformance {
 namespace {
@@ -352,13 +353,6 @@ Problem CheckOfMethod(const Request& request, const pb::Message& response, bool 
   return std::nullopt;
 }
 
-bool IsPluginId(std::string_view id) {
-  return !id.empty() && id.size() <= 40 && absl::ascii_islower(static_cast<unsigned char>(id[0])) &&
-         std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-         });
-}
-
 bool IsSemanticVersion(const std::string& version) {
   const std::string core = version.substr(0, version.find_first_of("-+"));
   const std::vector<std::string> parts = absl::StrSplit(core, '.');
@@ -421,7 +415,7 @@ std::optional<Outcome> CheckAnswer(const Request& request, const Answer& answer,
 }
 
 std::optional<Outcome> CheckDescription(const p1::DescribeResponse& d) {
-  if (!IsPluginId(d.plugin_id())) {
+  if (!plugins::IsPluginId(d.plugin_id())) {
     return Wrong("plugin_id of 1 to 40 of a-z, 0-9 and `-`, beginning with a letter",
                  absl::StrCat("`", d.plugin_id(), "`"), "choose an id such as `acme-books`");
   }
